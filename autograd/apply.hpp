@@ -1,0 +1,264 @@
+// apply(): how a rule becomes a step of the tape. Included where ops are defined, by us or by a user.
+#pragma once
+
+#include <vector>
+
+#include "autograd/error.hpp"
+#include "autograd/kernels/elementwise.hpp"
+#include "autograd/ops/shape.hpp"
+#include "autograd/recorder.hpp"
+#include "autograd/tape.hpp"
+
+namespace autograd {
+
+/// A rule that says what shape it yields: `Shape infer(Shapes) const`. Any other rule is elementwise.
+using Shapes = std::span<const Shape* const>;
+template <class Rule>
+concept Structural = requires(const Rule& rule, Shapes shapes) {
+  rule.infer(shapes);
+};
+
+/// A structural rule with a numeric backward of its own; the others have their vjp run on numbers.
+template <class Rule, class T>
+concept BackwardInto = requires(const Rule& rule, Backward<T>& call) {
+  rule.backward_into(call);
+};
+
+template <class Rule>
+concept HasAttributes = requires(const Rule& rule) {
+  { rule.attributes() } -> std::convertible_to<std::string>;
+};
+
+/// What a sweep over numbers shows a rule: values, output gradients, and where input gradients go.
+template <class T>
+class Backward {
+ public:
+  Backward(Tape<T>& tape, const Step<T>& step) : tape_(tape), step_(step) {}
+
+  Tape<T>& tape() const { return tape_; }
+  const Step<T>& step() const { return step_; }
+  std::size_t inputs() const { return step_.input_count; }
+  std::size_t outputs() const { return step_.output_count; }
+  Operand<const T> input(std::size_t k = 0) const { return operand(tape_.slot(tape_.input(step_, k))); }
+  Operand<const T> output(std::size_t k = 0) const { return operand(tape_.slot(step_.first_output + k)); }
+  /// False for an output that the loss does not depend on: its gradient is absent.
+  bool has_gradient(std::size_t k = 0) const { return tape_.has_gradient(step_.first_output + k); }
+  Operand<const T> gradient(std::size_t k = 0) const {
+    const Slot<T>& slot = tape_.slot(step_.first_output + k);
+    return {slot.gradient, slot.shape};
+  }
+  /// Whether input k wants a gradient. Ask before into().
+  bool wants(std::size_t k = 0) const { return tape_.slot(tape_.input(step_, k)).needs_gradient; }
+  /// Must be filled (or, with `accumulate`, added to) completely.
+  Destination<T> into(std::size_t k = 0) { return tape_.gradient_into(tape_.input(step_, k)); }
+
+ private:
+  static Operand<const T> operand(const Slot<T>& slot) { return {slot.value, slot.shape}; }
+
+  Tape<T>& tape_;
+  const Step<T>& step_;
+};
+
+template <class Rule, class T, std::same_as<Variable<T>>... Rest>
+requires(!Structural<Rule>) Variable<T> apply(const Rule& rule, Variable<T> first, Rest... rest);
+
+namespace detail {
+
+/// Adds each recorded gradient, as numbers, to its destination.
+template <class T>
+class NumericSink final : public GradientSink<T> {
+ public:
+  explicit NumericSink(Tape<T>& tape) : tape_(tape) {}
+  bool wants(SlotId id) const override { return tape_.slot(id).needs_gradient; }
+  void add(SlotId id, Variable<T> gradient) override {
+    const Slot<T>& from = tape_.slot(gradient.slot());
+    const Destination<T> to = tape_.gradient_into(id);
+    for (std::size_t k = 0; k < from.size; ++k) to.data[k] = to.accumulate ? to.data[k] + from.value[k] : from.value[k];
+  }
+
+ private:
+  Tape<T>& tape_;
+};
+
+template <class Rule, class T>
+struct Table {
+  static constexpr std::size_t arity = Rule::info.inputs == OpInfo::any ? 0 : Rule::info.inputs;
+
+  static const Rule& rule(const void* pointer) {
+    if constexpr (std::is_empty_v<Rule>) {
+      static const Rule empty{};
+      return empty;
+    } else {
+      return *static_cast<const Rule*>(pointer);
+    }
+  }
+
+  static void forward_complex(const void* pointer, const ForwardCall<std::complex<double>>& call) {
+    if constexpr (Structural<Rule>)
+      rule(pointer).forward(call);
+    else
+      kernels::elementwise_forward_complex<arity>(rule(pointer), call);
+  }
+
+  static void backward(const void* pointer, Backward<T>& call) {
+    if constexpr (BackwardInto<Rule, T>) {
+      rule(pointer).backward_into(call);
+    } else if constexpr (Structural<Rule>) {
+      const typename Tape<T>::Scope scope(call.tape());
+      NumericSink<T> sink(call.tape());
+      Recorder<T> recorder(call.tape(), call.step(), sink);
+      const std::span<Variable<T>> gradients = call.tape().template list<Variable<T>>(call.outputs());
+      for (std::size_t k = 0; k < call.outputs(); ++k)
+        gradients[k] = call.has_gradient(k) ? call.tape().borrow(call.gradient(k)) : Variable<T>();
+      recorder.set_gradients(gradients);
+      rule(pointer).vjp(recorder);
+    } else {
+      Tape<T>& tape = call.tape();
+      const Slot<T>& output = tape.slot(call.step().first_output);
+      std::array<const T*, arity> in;
+      std::array<Destination<T>, arity> into;
+      for (std::size_t k = 0; k < arity; ++k) {
+        const SlotId id = tape.input(call.step(), k);
+        in[k] = tape.slot(id).value;
+        into[k] = tape.slot(id).needs_gradient ? tape.gradient_into(id) : Destination<T>{nullptr, false};
+      }
+      kernels::elementwise_backward<T, arity>(rule(pointer), output.gradient, output.value, in, into, output.size);
+    }
+  }
+
+  static void record(const void* pointer, Recorder<T>& call) {
+    if constexpr (Structural<Rule>) {
+      rule(pointer).vjp(call);
+    } else {
+      const auto parts = kernels::with_indices<arity>(
+          [&](auto... k) { return rule(pointer).vjp(call.gradient(), call.output(), call.input(k)...); });
+      kernels::with_indices<arity>([&](auto... k) { (call.add(k, std::get<k>(parts)), ...); });
+    }
+  }
+
+  static std::string attributes(const void* pointer) {
+    if constexpr (HasAttributes<Rule>)
+      return rule(pointer).attributes();
+    else
+      return {};
+  }
+
+  static constexpr auto complex_of = [] {
+    if constexpr (std::same_as<T, double>)
+      return &forward_complex;
+    else
+      return nullptr;
+  };
+  static constexpr OpTable<T> table{&Rule::info, complex_of(), &backward, &record, &attributes};
+
+  static const void* keep(Tape<T>& tape, const Rule& rule) {
+    if constexpr (std::is_empty_v<Rule>)
+      return nullptr;
+    else
+      return tape.keep(rule);
+  }
+};
+
+inline std::array<Shape, 1> as_array(const Shape& shape) { return {shape}; }
+template <std::size_t N>
+std::array<Shape, N> as_array(const std::array<Shape, N>& shapes) {
+  return shapes;
+}
+
+/// Records a structural rule over checked inputs.
+template <class Rule, class T>
+auto record_structural(const Rule& rule, Tape<T>& tape, std::span<const SlotId> ids, std::span<const Shape*> shapes,
+                       std::span<Operand<const T>> operands) {
+  bool needs_gradient = false;
+  for (std::size_t k = 0; k < ids.size(); ++k) {
+    const Slot<T>& slot = tape.slot(ids[k]);
+    shapes[k] = slot.shape;
+    operands[k] = {slot.value, slot.shape};
+    needs_gradient |= slot.needs_gradient;
+  }
+  const auto inferred = as_array(rule.infer(Shapes(shapes)));
+  std::array<Operand<T>, std::tuple_size_v<decltype(inferred)>> out;
+  const SlotId first = static_cast<SlotId>(tape.slot_count());
+  for (std::size_t k = 0; k < out.size(); ++k) {
+    const Shape* shape = tape.keep(inferred[k]);
+    out[k] = {tape.value(tape.new_slot(shape, shape->elements(), needs_gradient && Rule::info.differentiable)), shape};
+  }
+  try {
+    rule.forward(ForwardCall<T>{operands, out});
+  } catch (...) {
+    tape.abandon(first);
+    throw;
+  }
+  tape.push_step(&Table<Rule, T>::table, Table<Rule, T>::keep(tape, rule), ids, first, out.size());
+  if constexpr (std::same_as<decltype(rule.infer(Shapes{})), Shape>)
+    return tape.handle(first);
+  else
+    return kernels::with_indices<out.size()>(
+        [&](auto... k) { return std::array{tape.handle(first + static_cast<SlotId>(k))...}; });
+}
+
+/// Records an elementwise rule over operands stretched to their common shape.
+template <class Rule, class T, class... Rest>
+[[gnu::noinline]] Variable<T> apply_broadcast(const Rule& rule, Variable<T> first, Rest... rest) {
+  Shape common = first.shape();
+  ((common = broadcast(Rule::info.name, common, rest.shape())), ...);
+  const auto mark = first.tape().mark();
+  try {
+    return apply(rule, broadcast_to(first, common), broadcast_to(rest, common)...);
+  } catch (...) {
+    first.tape().rewind(mark);
+    throw;
+  }
+}
+
+}  // namespace detail
+
+/// Records an elementwise rule. Operands of different shapes are broadcast as in NumPy.
+/// Throws ShapeError when they can not be, TapeError for stale or foreign handles.
+template <class Rule, class T, std::same_as<Variable<T>>... Rest>
+requires(!Structural<Rule>) Variable<T> apply(const Rule& rule, Variable<T> first, Rest... rest) {
+  constexpr std::size_t arity = 1 + sizeof...(Rest);
+  static_assert(Rule::info.inputs == static_cast<int>(arity), "apply: as many Variables as OpInfo::inputs says");
+  const char* op = Rule::info.name;
+  Tape<T>& tape = tape_of(op, first);
+  const std::array<SlotId, arity> ids{tape.check(op, first), tape.check(op, rest)...};
+  const Shape* shape = tape.slot(ids[0]).shape;
+  const std::size_t size = tape.slot(ids[0]).size;
+  std::array<const T*, arity> in;
+  bool needs_gradient = false;
+  for (std::size_t k = 0; k < arity; ++k) {
+    const Slot<T>& slot = tape.slot(ids[k]);
+    if (slot.shape != shape && !(*slot.shape == *shape)) return detail::apply_broadcast(rule, first, rest...);
+    in[k] = slot.value;
+    needs_gradient |= slot.needs_gradient;
+  }
+  const SlotId output = tape.new_slot(shape, size, needs_gradient && Rule::info.differentiable);
+  kernels::elementwise_forward<T, arity>(rule, in, tape.value(output), size);
+  tape.push_step(&detail::Table<Rule, T>::table, detail::Table<Rule, T>::keep(tape, rule), ids, output);
+  return tape.handle(output);
+}
+
+/// Records a structural rule: a Variable, or an array of them for a rule whose infer() returns an array of shapes.
+/// Throws what infer() throws, TapeError for stale or foreign handles.
+template <Structural Rule, class T>
+auto apply(const Rule& rule, std::span<const Variable<T>> inputs) {
+  const char* op = Rule::info.name;
+  if (inputs.empty()) throw ShapeError(std::string(op) + ": needs at least one input");
+  Tape<T>& tape = tape_of(op, inputs[0]);
+  auto& [ids, shapes, operands] = tape.scratch(inputs.size());
+  for (std::size_t k = 0; k < inputs.size(); ++k) ids[k] = tape.check(op, inputs[k]);
+  return detail::record_structural<Rule, T>(rule, tape, ids, shapes, operands);
+}
+
+template <Structural Rule, class T, std::same_as<Variable<T>>... Rest>
+auto apply(const Rule& rule, Variable<T> first, Rest... rest) {
+  constexpr std::size_t count = 1 + sizeof...(Rest);
+  const char* op = Rule::info.name;
+  Tape<T>& tape = tape_of(op, first);
+  const std::array<SlotId, count> ids{tape.check(op, first), tape.check(op, rest)...};
+  std::array<const Shape*, count> shapes;
+  std::array<Operand<const T>, count> operands;
+  return detail::record_structural<Rule, T>(rule, tape, ids, shapes, operands);
+}
+
+}  // namespace autograd

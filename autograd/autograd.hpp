@@ -1,0 +1,8 @@
+// Everything of autograd::.
+#pragma once
+
+#include "autograd/apply.hpp"
+#include "autograd/gradient.hpp"
+#include "autograd/gradient_check.hpp"
+#include "autograd/ops.hpp"
+#include "autograd/tape.hpp"

@@ -1,0 +1,145 @@
+#include "autograd/gradient.hpp"
+
+#include <map>
+
+#include "autograd/error.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/shape.hpp"
+#include "autograd/recorder.hpp"
+
+namespace autograd {
+
+namespace {
+
+/// The recorded gradients on their way down. The pieces of a slot are joined once, when the sweep reaches it.
+template <class T>
+class Adjoints final : public GradientSink<T> {
+ public:
+  Adjoints(Tape<T>& tape, std::span<const SlotId> inputs)
+      : tape_(tape), reached_(tape.slot_count(), false), adjoints_(tape.slot_count()) {
+    for (const SlotId id : inputs) reached_[id] = true;
+  }
+
+  /// Marks what lies between the inputs and the output. Steps are in topological order.
+  void mark(const Step<T>& step) {
+    if (!step.op->info->differentiable || step.op->record == nullptr) return;
+    bool depends = false;
+    for (std::uint32_t k = 0; k < step.input_count; ++k) depends |= wants(tape_.input(step, k));
+    for (std::uint32_t k = 0; depends && k < step.output_count; ++k) reached_[step.first_output + k] = true;
+  }
+
+  bool wants(SlotId id) const override { return reached_[id]; }
+
+  void add(SlotId id, Variable<T> gradient) override {
+    adjoints_[id] = adjoints_[id] ? autograd::add(adjoints_[id], gradient) : gradient;
+  }
+
+  void add_piece(SlotId id, const Piece& piece, Variable<T> gradient) override {
+    pieces_[id].first.push_back(piece);
+    pieces_[id].second.push_back(gradient);
+  }
+
+  /// The whole gradient of a slot, or an empty handle.
+  Variable<T> total(SlotId id) {
+    if (const auto found = pieces_.find(id); found != pieces_.end()) {
+      const Shape shape = *tape_.slot(id).shape;
+      add(id, assemble<T>(shape, found->second.first, found->second.second));
+      pieces_.erase(found);
+    }
+    return adjoints_[id];
+  }
+
+ private:
+  Tape<T>& tape_;
+  std::vector<bool> reached_;
+  std::vector<Variable<T>> adjoints_;
+  std::map<SlotId, std::pair<std::vector<Piece>, std::vector<Variable<T>>>> pieces_;
+};
+
+template <class T>
+std::vector<Variable<T>> record_gradients(Tape<T>& tape, SlotId output, std::span<const SlotId> ids,
+                                          Variable<T> output_gradient) {
+  Adjoints<T> adjoints(tape, ids);
+  std::size_t end = 0;
+  for (; end < tape.size() && tape.step(end).first_output <= output; ++end) adjoints.mark(tape.step(end));
+  if (adjoints.wants(output)) adjoints.add(output, output_gradient);
+
+  std::vector<Variable<T>> gradients;
+  for (std::size_t index = end; index-- > 0;) {
+    const Step<T> step = tape.step(index);
+    if (step.input_count == 0 || !step.op->info->differentiable || step.op->record == nullptr) continue;
+    gradients.assign(step.output_count, Variable<T>());
+    bool reached = false;
+    for (std::uint32_t k = 0; k < step.output_count; ++k) {
+      if (step.first_output + k > output) continue;
+      gradients[k] = adjoints.total(step.first_output + k);
+      reached |= static_cast<bool>(gradients[k]);
+    }
+    if (!reached) continue;
+    Recorder<T> recorder(tape, step, adjoints);
+    recorder.set_gradients(gradients);
+    step.op->record(step.rule, recorder);
+  }
+
+  std::vector<Variable<T>> result;
+  for (const SlotId id : ids) {
+    const Variable<T> total = adjoints.total(id);
+    const Shape shape = *tape.slot(id).shape;
+    result.push_back(total ? total : tape.constant(shape, T(0)));
+  }
+  return result;
+}
+
+/// f(), of which nothing stays on the tape if it throws.
+template <class T, class F>
+auto all_or_nothing(Tape<T>& tape, F f) {
+  const auto mark = tape.mark();
+  try {
+    return f();
+  } catch (...) {
+    tape.rewind(mark);
+    throw;
+  }
+}
+
+}  // namespace
+
+template <class T>
+void GradientSink<T>::add_piece(SlotId id, const Piece& piece, Variable<T> gradient) {
+  const Shape shape = *gradient.tape().slot(id).shape;
+  add(id, assemble<T>(shape, {&piece, 1}, {&gradient, 1}));
+}
+
+template <class T>
+std::vector<Variable<T>> grad(Variable<T> y, std::span<const Variable<T>> inputs) {
+  Tape<T>& tape = tape_of("grad", y);
+  const Slot<T>& slot = tape.slot(tape.check("grad", y));
+  if (slot.size != 1)
+    throw ShapeError("grad: y must be a scalar, got shape " + to_string(*slot.shape) +
+                     "; reduce it with sum() or mean(), or pass an output gradient");
+  const Shape shape = *slot.shape;
+  return all_or_nothing(tape, [&] { return grad(y, inputs, tape.constant(shape, T(1))); });
+}
+
+template <class T>
+std::vector<Variable<T>> grad(Variable<T> y, std::span<const Variable<T>> inputs, Variable<T> output_gradient) {
+  Tape<T>& tape = tape_of("grad", y);
+  const SlotId output = tape.check("grad", y);
+  const Shape& seed_shape = *tape.slot(tape.check("grad", output_gradient)).shape;
+  if (!(seed_shape == *tape.slot(output).shape))
+    throw ShapeError("grad: the output gradient has shape " + to_string(seed_shape) + ", the output " +
+                     to_string(*tape.slot(output).shape) + "; they must be equal");
+  std::vector<SlotId> ids;
+  for (const Variable<T>& x : inputs) ids.push_back(tape.check("grad", x));
+  return all_or_nothing(tape, [&] { return record_gradients(tape, output, ids, output_gradient); });
+}
+
+#define INSTANTIATE(T)                                                               \
+  template void GradientSink<T>::add_piece(SlotId, const Piece&, Variable<T>);       \
+  template std::vector<Variable<T>> grad(Variable<T>, std::span<const Variable<T>>); \
+  template std::vector<Variable<T>> grad(Variable<T>, std::span<const Variable<T>>, Variable<T>);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+}  // namespace autograd

@@ -1,0 +1,325 @@
+// Lane: what an elementwise rule computes with: a SIMD register of T, or one complex number in the gradient checker.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <concepts>
+#include <cstring>
+#include <type_traits>
+#include <xsimd/xsimd.hpp>
+
+namespace autograd {
+
+/// A register with exactly the functions the tape has, so that a rule that compiles on lanes compiles on Variables.
+/// The register's type names its instruction set: objects compiled for different ones do not mix.
+template <class Register>
+struct Lane {
+  Register value;
+};
+
+template <class T>
+using Simd = Lane<xsimd::batch<T>>;
+using ComplexLane = Lane<std::complex<double>>;
+
+namespace detail {
+
+template <class Register>
+struct LaneTraits;
+
+template <class T, class Architecture>
+struct LaneTraits<xsimd::batch<T, Architecture>> {
+  using Scalar = T;
+  using Batch = xsimd::batch<T, Architecture>;
+  static auto greater(const Batch& a, const Batch& b) { return a > b; }
+  static auto equal(const Batch& a, const Batch& b) { return a == b; }
+  template <class Mask>
+  static Batch select(const Mask& mask, const Batch& a, const Batch& b) {
+    return xsimd::select(mask, a, b);
+  }
+  /// Functions without a vector form, element by element.
+  template <class F>
+  static Batch each(const Batch& x, F f) {
+    alignas(Batch) T values[Batch::size];
+    x.store_aligned(values);
+    for (T& value : values) value = f(value);
+    return Batch::load_aligned(values);
+  }
+};
+
+/// Comparisons use the real part: the complex step differentiates the branch that the real number takes.
+template <>
+struct LaneTraits<std::complex<double>> {
+  using Scalar = double;
+  using Batch = std::complex<double>;
+  static bool greater(Batch a, Batch b) { return a.real() > b.real(); }
+  static bool equal(Batch a, Batch b) { return a.real() == b.real(); }
+  static Batch select(bool mask, Batch a, Batch b) { return mask ? a : b; }
+  template <class F>
+  static Batch each(Batch x, F f) {
+    return f(x);
+  }
+};
+
+}  // namespace detail
+
+template <class S>
+concept Arithmetic = std::is_arithmetic_v<S>;
+
+/// The number p in every element.
+template <class R>
+Lane<R> broadcast_lane(typename detail::LaneTraits<R>::Scalar p) {
+  return {R(p)};
+}
+
+template <class R>
+Lane<R> operator+(Lane<R> a, Lane<R> b) {
+  return {a.value + b.value};
+}
+template <class R>
+Lane<R> operator-(Lane<R> a, Lane<R> b) {
+  return {a.value - b.value};
+}
+template <class R>
+Lane<R> operator*(Lane<R> a, Lane<R> b) {
+  return {a.value * b.value};
+}
+template <class R>
+Lane<R> operator/(Lane<R> a, Lane<R> b) {
+  return {a.value / b.value};
+}
+template <class R>
+Lane<R> operator-(Lane<R> a) {
+  return {-a.value};
+}
+
+// Literals and attributes convert to the element type, so `1 - y * y` stays float on floats.
+template <class R, Arithmetic S>
+Lane<R> operator+(Lane<R> a, S b) {
+  return a + broadcast_lane<R>(b);
+}
+template <class R, Arithmetic S>
+Lane<R> operator+(S a, Lane<R> b) {
+  return broadcast_lane<R>(a) + b;
+}
+template <class R, Arithmetic S>
+Lane<R> operator-(Lane<R> a, S b) {
+  return a - broadcast_lane<R>(b);
+}
+template <class R, Arithmetic S>
+Lane<R> operator-(S a, Lane<R> b) {
+  return broadcast_lane<R>(a) - b;
+}
+template <class R, Arithmetic S>
+Lane<R> operator*(Lane<R> a, S b) {
+  return a * broadcast_lane<R>(b);
+}
+template <class R, Arithmetic S>
+Lane<R> operator*(S a, Lane<R> b) {
+  return broadcast_lane<R>(a) * b;
+}
+template <class R, Arithmetic S>
+Lane<R> operator/(Lane<R> a, S b) {
+  return a / broadcast_lane<R>(b);
+}
+template <class R, Arithmetic S>
+Lane<R> operator/(S a, Lane<R> b) {
+  return broadcast_lane<R>(a) / b;
+}
+
+/// 1 where a > b, else 0.
+template <class R>
+Lane<R> greater(Lane<R> a, Lane<R> b) {
+  using Traits = detail::LaneTraits<R>;
+  return {Traits::select(Traits::greater(a.value, b.value), R(1), R(0))};
+}
+template <class R, Arithmetic S>
+Lane<R> greater(Lane<R> a, S b) {
+  return greater(a, broadcast_lane<R>(b));
+}
+
+/// 1 where a equals b, else 0.
+template <class R>
+Lane<R> equal(Lane<R> a, Lane<R> b) {
+  using Traits = detail::LaneTraits<R>;
+  return {Traits::select(Traits::equal(a.value, b.value), R(1), R(0))};
+}
+template <class R, Arithmetic S>
+Lane<R> equal(Lane<R> a, S b) {
+  return equal(a, broadcast_lane<R>(b));
+}
+
+/// a where the condition is not 0, b elsewhere.
+template <class R>
+Lane<R> where(Lane<R> condition, Lane<R> a, Lane<R> b) {
+  using Traits = detail::LaneTraits<R>;
+  return {Traits::select(Traits::equal(condition.value, R(0)), b.value, a.value)};
+}
+
+/// x where the mask is not 0, exactly 0 elsewhere, whatever x is there.
+template <class R>
+Lane<R> masked(Lane<R> x, Lane<R> mask) {
+  return where(mask, x, broadcast_lane<R>(0));
+}
+
+/// The larger one; NaN if either is.
+template <class R>
+Lane<R> maximum(Lane<R> a, Lane<R> b) {
+  using Traits = detail::LaneTraits<R>;
+  const R larger = Traits::select(Traits::greater(a.value, b.value), a.value, b.value);
+  return {Traits::select(Traits::equal(a.value, a.value), larger, a.value)};
+}
+template <class R, Arithmetic S>
+Lane<R> maximum(Lane<R> a, S b) {
+  return maximum(a, broadcast_lane<R>(b));
+}
+
+/// The smaller one; NaN if either is.
+template <class R>
+Lane<R> minimum(Lane<R> a, Lane<R> b) {
+  return -maximum(-a, -b);
+}
+
+/// -1, 0 or 1.
+template <class R>
+Lane<R> sign(Lane<R> x) {
+  return greater(x, 0) - greater(-x, 0);
+}
+
+template <class R>
+Lane<R> abs(Lane<R> x) {
+  using Traits = detail::LaneTraits<R>;
+  return {Traits::select(Traits::greater(R(0), x.value), R(-x.value), x.value)};
+}
+
+template <class R>
+Lane<R> exp(Lane<R> x) {
+  using std::exp;
+  return {exp(x.value)};
+}
+template <class R>
+Lane<R> log(Lane<R> x) {
+  using std::log;
+  return {log(x.value)};
+}
+template <class R>
+Lane<R> sqrt(Lane<R> x) {
+  using std::sqrt;
+  return {sqrt(x.value)};
+}
+template <class R>
+Lane<R> tanh(Lane<R> x) {
+  using std::tanh;
+  return {tanh(x.value)};
+}
+
+/// log(1 + x), accurate for small x.
+template <class R>
+Lane<R> log1p(Lane<R> x) {
+  if constexpr (std::same_as<R, std::complex<double>>)
+    return {{std::log1p(x.value.real() * (2 + x.value.real()) + x.value.imag() * x.value.imag()) / 2,
+             std::atan2(x.value.imag(), 1 + x.value.real())}};
+  else
+    return {xsimd::log1p(x.value)};
+}
+
+/// 1 / (1 + exp(-x)), without overflow.
+template <class R>
+Lane<R> sigmoid(Lane<R> x) {
+  if constexpr (std::same_as<R, std::complex<double>>) {
+    const std::complex<double> e = std::exp(x.value.real() < 0 ? x.value : -x.value);
+    return {x.value.real() < 0 ? e / (1.0 + e) : 1.0 / (1.0 + e)};
+  } else {
+    return 1 / (1 + exp(-x));
+  }
+}
+
+namespace detail {
+
+template <class S>
+S power(S x, S exponent) {
+  return std::pow(x, exponent);
+}
+
+/// Whole powers by multiplication: through the logarithm a negative real part would blur the imaginary one.
+inline std::complex<double> power(std::complex<double> x, double exponent) {
+  if (exponent != std::floor(exponent) || std::abs(exponent) > 1000) return std::pow(x, exponent);
+  std::complex<double> result = 1, factor = exponent < 0 ? 1.0 / x : x;
+  for (int left = static_cast<int>(std::abs(exponent)); left > 0; left /= 2, factor *= factor)
+    if (left % 2) result *= factor;
+  return result;
+}
+
+}  // namespace detail
+
+template <class R>
+Lane<R> pow(Lane<R> x, double exponent) {
+  using Scalar = typename detail::LaneTraits<R>::Scalar;
+  if (exponent == 1) return x;
+  if (exponent == 2) return x * x;
+  return {detail::LaneTraits<R>::each(x.value,
+                                      [exponent](auto element) { return detail::power(element, Scalar(exponent)); })};
+}
+
+template <class R>
+Lane<R> square(Lane<R> x) {
+  return x * x;
+}
+template <class R>
+Lane<R> reciprocal(Lane<R> x) {
+  return 1 / x;
+}
+template <class R>
+Lane<R> affine(Lane<R> x, double scale, double shift) {
+  return x * scale + shift;
+}
+
+namespace detail {
+
+template <class T>
+inline constexpr std::size_t lane_width = xsimd::batch<T>::size;
+
+template <class T>
+Simd<T> load(const T* from) {
+  return {xsimd::batch<T>::load_unaligned(from)};
+}
+
+template <class T>
+void store(Simd<T> lane, T* to) {
+  lane.value.store_unaligned(to);
+}
+
+/// The first `count` elements, fewer than a full register; the rest is 1, which every rule takes quietly.
+template <class T>
+Simd<T> load(const T* from, std::size_t count) {
+#ifdef __AVX512F__
+  if constexpr (std::same_as<T, float>) {
+    return {_mm512_mask_loadu_ps(_mm512_set1_ps(1), static_cast<__mmask16>((1u << count) - 1), from)};
+  } else {
+    return {_mm512_mask_loadu_pd(_mm512_set1_pd(1), static_cast<__mmask8>((1u << count) - 1), from)};
+  }
+#else
+  alignas(64) T padded[lane_width<T>];
+  std::fill(padded, padded + lane_width<T>, T(1));
+  std::memcpy(padded, from, count * sizeof(T));
+  return {xsimd::batch<T>::load_aligned(padded)};
+#endif
+}
+
+template <class T>
+void store(Simd<T> lane, T* to, std::size_t count) {
+#ifdef __AVX512F__
+  if constexpr (std::same_as<T, float>) {
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), lane.value);
+  } else {
+    _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << count) - 1), lane.value);
+  }
+#else
+  alignas(64) T padded[lane_width<T>];
+  lane.value.store_aligned(padded);
+  std::memcpy(to, padded, count * sizeof(T));
+#endif
+}
+
+}  // namespace detail
+}  // namespace autograd

@@ -1,0 +1,76 @@
+#include "autograd/kernels/vector_product.hpp"
+
+#include "autograd/kernels/lane.hpp"
+
+namespace autograd::kernels {
+
+namespace {
+
+template <class T>
+using Batch = xsimd::batch<T>;
+template <class T>
+constexpr std::size_t width = detail::lane_width<T>;
+
+/// `columns` registers of y over `chains` independent sums, which hide the latency of the additions. With `partial`
+/// there is one register, of `rest` elements.
+template <std::size_t columns, std::size_t chains, bool partial, class T>
+void column_block(std::size_t n, std::size_t k, const T* x, const T* b, const T* start, T* y, std::size_t rest = 0) {
+  static_assert(!partial || columns == 1);
+  const auto load = [rest](const T* from, std::size_t v) {
+    if constexpr (partial)
+      return detail::load(from, rest).value;
+    else
+      return Batch<T>::load_unaligned(from + v * width<T>);
+  };
+  Batch<T> sum[chains][columns];
+  for (std::size_t v = 0; v < columns; ++v) {
+    sum[0][v] = start ? load(start, v) : Batch<T>(T(0));
+    for (std::size_t chain = 1; chain < chains; ++chain) sum[chain][v] = Batch<T>(T(0));
+  }
+  std::size_t p = 0;
+  for (; p + chains <= k; p += chains)
+    for (std::size_t chain = 0; chain < chains; ++chain)
+      for (std::size_t v = 0; v < columns; ++v)
+        sum[chain][v] = xsimd::fma(Batch<T>(x[p + chain]), load(b + (p + chain) * n, v), sum[chain][v]);
+  for (; p < k; ++p)
+    for (std::size_t v = 0; v < columns; ++v) sum[0][v] = xsimd::fma(Batch<T>(x[p]), load(b + p * n, v), sum[0][v]);
+  for (std::size_t v = 0; v < columns; ++v) {
+    for (std::size_t chain = 1; chain < chains; ++chain) sum[0][v] += sum[chain][v];
+    if constexpr (partial)
+      detail::store(Simd<T>{sum[0][v]}, y, rest);
+    else
+      sum[0][v].store_unaligned(y + v * width<T>);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void vector_matrix(std::size_t n, std::size_t k, const T* x, const T* b, const T* start, T* y) {
+  std::size_t at = 0;
+  const auto from = [&] { return start ? start + at : nullptr; };
+  for (; at + 4 * width<T> <= n; at += 4 * width<T>) column_block<4, 2, false>(n, k, x, b + at, from(), y + at);
+  for (; at + width<T> <= n; at += width<T>) column_block<1, 8, false>(n, k, x, b + at, from(), y + at);
+  if (at < n) column_block<1, 8, true>(n, k, x, b + at, from(), y + at, n - at);
+}
+
+template <class T>
+void outer_product(std::size_t m, std::size_t n, const T* x, const T* y, T* c, bool accumulate) {
+  for (std::size_t i = 0; i < m; ++i, c += n) {
+    const Simd<T> factor{Batch<T>(x[i])};
+    std::size_t at = 0;
+    const auto block = [&](auto... rest) {
+      const Simd<T> product = factor * detail::load(y + at, rest...);
+      detail::store(accumulate ? detail::load<T>(c + at, rest...) + product : product, c + at, rest...);
+    };
+    for (; at + width<T> <= n; at += width<T>) block();
+    if (at < n) block(n - at);
+  }
+}
+
+template void vector_matrix(std::size_t, std::size_t, const float*, const float*, const float*, float*);
+template void vector_matrix(std::size_t, std::size_t, const double*, const double*, const double*, double*);
+template void outer_product(std::size_t, std::size_t, const float*, const float*, float*, bool);
+template void outer_product(std::size_t, std::size_t, const double*, const double*, double*, bool);
+
+}  // namespace autograd::kernels

@@ -1,0 +1,168 @@
+// Arithmetic: + - * / and powers, element by element.
+#pragma once
+
+#include "autograd/op.hpp"
+#include "autograd/variable.hpp"
+
+namespace autograd {
+
+namespace ops {
+
+// y = a + b,   da = g,  db = g
+struct Add {
+  static constexpr OpInfo info{.name = "add", .inputs = 2, .vjp_reads = Reads::neither};
+  static auto forward(const auto& a, const auto& b) { return a + b; }
+  static auto vjp(const auto& g, const auto&, const auto&, const auto&) { return gradients(g, g); }
+};
+
+// y = a - b,   da = g,  db = -g
+struct Sub {
+  static constexpr OpInfo info{.name = "sub", .inputs = 2, .vjp_reads = Reads::neither};
+  static auto forward(const auto& a, const auto& b) { return a - b; }
+  static auto vjp(const auto& g, const auto&, const auto&, const auto&) { return gradients(g, -g); }
+};
+
+// y = a b,   da = g b,  db = g a
+struct Mul {
+  static constexpr OpInfo info{.name = "mul", .inputs = 2, .vjp_reads = Reads::inputs};
+  static auto forward(const auto& a, const auto& b) { return a * b; }
+  static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) { return gradients(g * b, g * a); }
+};
+
+// y = a / b,   da = g / b,  db = -g y / b
+struct Div {
+  static constexpr OpInfo info{.name = "div", .inputs = 2, .domain = {0.5, 2}};
+  static auto forward(const auto& a, const auto& b) { return a / b; }
+  static auto vjp(const auto& g, const auto& y, const auto&, const auto& b) {
+    const auto da = g / b;
+    return gradients(da, -(da * y));
+  }
+};
+
+// y = -x,   dx = -g
+struct Neg {
+  static constexpr OpInfo info{.name = "neg", .vjp_reads = Reads::neither};
+  static auto forward(const auto& x) { return -x; }
+  static auto vjp(const auto& g, const auto&, const auto&) { return gradients(-g); }
+};
+
+// y = scale x + shift,   dx = scale g
+struct Affine {
+  static constexpr OpInfo info{.name = "affine", .vjp_reads = Reads::neither};
+  double scale = 1;
+  double shift = 0;
+  auto forward(const auto& x) const { return affine(x, scale, shift); }
+  auto vjp(const auto& g, const auto&, const auto&) const { return gradients(g * scale); }
+  std::string attributes() const;
+};
+
+// y = x^p,   dx = g p x^(p-1), 0 for p = 0
+struct Pow {
+  static constexpr OpInfo info{.name = "pow", .vjp_reads = Reads::inputs, .domain = {0.3, 2}};
+  double exponent;
+  auto forward(const auto& x) const { return pow(x, exponent); }
+  auto vjp(const auto& g, const auto&, const auto& x) const {
+    return gradients(exponent == 0 ? g * 0 : g * (pow(x, exponent - 1) * exponent));
+  }
+  std::string attributes() const;
+};
+
+// y = x^2,   dx = 2 x g
+struct Square {
+  static constexpr OpInfo info{.name = "square", .vjp_reads = Reads::inputs};
+  static auto forward(const auto& x) { return x * x; }
+  static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(2 * x * g); }
+};
+
+// y = 1 / x,   dx = -g y^2
+struct Reciprocal {
+  static constexpr OpInfo info{.name = "reciprocal", .vjp_reads = Reads::output, .domain = {0.5, 2}};
+  static auto forward(const auto& x) { return 1 / x; }
+  static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(-(g * y * y)); }
+};
+
+}  // namespace ops
+
+// Operands of different shapes are broadcast as in NumPy. Throws ShapeError when they can not be.
+
+template <class T>
+Variable<T> add(Variable<T> a, Variable<T> b);
+template <class T>
+Variable<T> sub(Variable<T> a, Variable<T> b);
+template <class T>
+Variable<T> mul(Variable<T> a, Variable<T> b);
+template <class T>
+Variable<T> div(Variable<T> a, Variable<T> b);
+template <class T>
+Variable<T> neg(Variable<T> x);
+
+/// scale x + shift.
+template <class T>
+Variable<T> affine(Variable<T> x, double scale, double shift);
+
+/// x to a constant power. The gradient at exponent 0 is 0.
+template <class T>
+Variable<T> pow(Variable<T> x, double exponent);
+template <class T>
+Variable<T> square(Variable<T> x);
+/// 1 / x.
+template <class T>
+Variable<T> reciprocal(Variable<T> x);
+
+template <class T>
+Variable<T> operator+(Variable<T> a, Variable<T> b) {
+  return add(a, b);
+}
+template <class T>
+Variable<T> operator-(Variable<T> a, Variable<T> b) {
+  return sub(a, b);
+}
+template <class T>
+Variable<T> operator*(Variable<T> a, Variable<T> b) {
+  return mul(a, b);
+}
+template <class T>
+Variable<T> operator/(Variable<T> a, Variable<T> b) {
+  return div(a, b);
+}
+template <class T>
+Variable<T> operator-(Variable<T> x) {
+  return neg(x);
+}
+
+// Scalars travel as attributes, not as arrays.
+
+template <class T>
+Variable<T> operator+(Variable<T> x, double p) {
+  return affine(x, 1, p);
+}
+template <class T>
+Variable<T> operator+(double p, Variable<T> x) {
+  return affine(x, 1, p);
+}
+template <class T>
+Variable<T> operator-(Variable<T> x, double p) {
+  return affine(x, 1, -p);
+}
+template <class T>
+Variable<T> operator-(double p, Variable<T> x) {
+  return affine(x, -1, p);
+}
+template <class T>
+Variable<T> operator*(Variable<T> x, double p) {
+  return affine(x, p, 0);
+}
+template <class T>
+Variable<T> operator*(double p, Variable<T> x) {
+  return affine(x, p, 0);
+}
+template <class T>
+Variable<T> operator/(Variable<T> x, double p) {
+  return affine(x, 1 / p, 0);
+}
+template <class T>
+Variable<T> operator/(double p, Variable<T> x) {
+  return affine(reciprocal(x), p, 0);
+}
+
+}  // namespace autograd

@@ -1,0 +1,249 @@
+#include "autograd/ops/indexing.hpp"
+
+#include <algorithm>
+
+#include "autograd/apply.hpp"
+#include "autograd/gradient.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/reduction.hpp"
+#include "autograd/registry.hpp"
+
+namespace autograd {
+
+namespace {
+
+/// x around one axis as (outer, extent, inner).
+struct Around {
+  std::size_t outer, extent, inner;
+  Around(const Shape& shape, std::size_t axis)
+      : outer(shape.elements(0, axis)), extent(shape[axis]), inner(shape.elements(axis + 1, shape.rank())) {}
+};
+
+/// f(offset in x, offset in y, run) for each run of `inner` elements that y takes from x.
+template <class F>
+void for_each_taken(const Around& x, std::span<const std::size_t> indices, F f) {
+  for (std::size_t row = 0; row < x.outer; ++row)
+    for (std::size_t k = 0; k < indices.size(); ++k)
+      f((row * x.extent + indices[k]) * x.inner, (row * indices.size() + k) * x.inner, x.inner);
+}
+
+/// f(offset in x, offset in y) for each element that y gathers from x; x and y are row-major.
+template <class F>
+void for_each_gathered(const Shape& x, const Shape& y, std::size_t axis, std::span<const std::size_t> indices, F f) {
+  std::array<std::size_t, Shape::max_rank> position{};
+  for (std::size_t at = 0; at < indices.size(); ++at) {
+    std::size_t offset = 0;
+    for (std::size_t k = 0; k < y.rank(); ++k) offset = offset * x[k] + (k == axis ? indices[at] : position[k]);
+    f(offset, at);
+    for (std::size_t k = y.rank(); k-- > 0;) {
+      if (++position[k] < y[k]) break;
+      position[k] = 0;
+    }
+  }
+}
+
+/// The indices on the tape, counted from the front.
+template <class T>
+std::span<const std::size_t> keep_indices(const char* op, Tape<T>& tape, const Array<Index>& indices,
+                                          std::size_t extent) {
+  const Index end = static_cast<Index>(extent);
+  for (std::size_t k = 0; k < indices.size(); ++k) {
+    const Index index = indices.data()[k];
+    if (index < -end || index >= end)
+      throw ValueError(std::string(op) + ": index " + std::to_string(index) + " (number " + std::to_string(k) +
+                       ") is out of range for extent " + std::to_string(extent) + "; valid indices are " +
+                       std::to_string(-end) + " to " + std::to_string(end - 1));
+  }
+  const std::span<std::size_t> kept = tape.template list<std::size_t>(indices.size());
+  for (std::size_t k = 0; k < kept.size(); ++k) {
+    const Index index = indices.data()[k];
+    kept[k] = static_cast<std::size_t>(index < 0 ? index + end : index);
+  }
+  return kept;
+}
+
+}  // namespace
+
+namespace ops {
+
+// y[.., k, ..] = x[.., index_k, ..],   dx[.., index_k, ..] += g[.., k, ..]
+struct Take {
+  static constexpr OpInfo info{.name = "take", .vjp_reads = Reads::neither};
+  std::size_t axis;
+  Shape index_shape;
+  std::span<const std::size_t> indices;
+
+  Shape infer(Shapes inputs) const {
+    Shape shape(inputs[0]->begin(), inputs[0]->begin() + axis);
+    for (const std::size_t extent : index_shape) shape.push_back(extent);
+    for (std::size_t k = axis + 1; k < inputs[0]->rank(); ++k) shape.push_back((*inputs[0])[k]);
+    return shape;
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    for_each_taken(Around(*call.input().shape, axis), indices, [&](std::size_t x, std::size_t y, std::size_t run) {
+      std::copy_n(call.input().data + x, run, call.output().data + y);
+    });
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Destination<T> dx = call.into();
+    if (!dx.accumulate) std::fill_n(dx.data, call.input().size(), T(0));
+    for_each_taken(Around(*call.input().shape, axis), indices, [&](std::size_t x, std::size_t y, std::size_t run) {
+      for (std::size_t k = 0; k < run; ++k) dx.data[x + k] += call.gradient().data[y + k];
+    });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const;
+  std::string attributes() const { return "axis=" + std::to_string(axis); }
+};
+
+// The adjoint of take: y = zeros, y[.., index_k, ..] += x[.., k, ..],   dx = take(g)
+struct TakeAdjoint {
+  static constexpr OpInfo info{.name = "take_adjoint", .vjp_reads = Reads::neither};
+  Take take;
+  Shape shape;
+
+  Shape infer(Shapes) const { return shape; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    std::fill_n(call.output().data, call.output().size(), V(0));
+    for_each_taken(Around(shape, take.axis), take.indices, [&](std::size_t y, std::size_t x, std::size_t run) {
+      for (std::size_t k = 0; k < run; ++k) call.output().data[y + k] += call.input().data[x + k];
+    });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    call.add(0, apply(take, call.gradient()));
+  }
+};
+
+template <class T>
+void Take::vjp(Recorder<T>& call) const {
+  call.add(0, apply(TakeAdjoint{*this, call.input().shape()}, call.gradient()));
+}
+
+// y[i][j] = x[index[i][j]][j] (for axis 0),   dx[index[i][j]][j] += g[i][j]
+struct Gather {
+  static constexpr OpInfo info{.name = "gather", .vjp_reads = Reads::neither};
+  std::size_t axis;
+  Shape index_shape;
+  std::span<const std::size_t> indices;
+
+  Shape infer(Shapes) const { return index_shape; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    for_each_gathered(*call.input().shape, index_shape, axis, indices,
+                      [&](std::size_t x, std::size_t y) { call.output().data[y] = call.input().data[x]; });
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Destination<T> dx = call.into();
+    if (!dx.accumulate) std::fill_n(dx.data, call.input().size(), T(0));
+    for_each_gathered(*call.input().shape, index_shape, axis, indices,
+                      [&](std::size_t x, std::size_t y) { dx.data[x] += call.gradient().data[y]; });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const;
+  std::string attributes() const { return "axis=" + std::to_string(axis); }
+};
+
+// The adjoint of gather: y = zeros, y[index[i][j]][j] += x[i][j],   dx = gather(g)
+struct GatherAdjoint {
+  static constexpr OpInfo info{.name = "gather_adjoint", .vjp_reads = Reads::neither};
+  Gather gather;
+  Shape shape;
+
+  Shape infer(Shapes) const { return shape; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    std::fill_n(call.output().data, call.output().size(), V(0));
+    for_each_gathered(shape, gather.index_shape, gather.axis, gather.indices,
+                      [&](std::size_t y, std::size_t x) { call.output().data[y] += call.input().data[x]; });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    call.add(0, apply(gather, call.gradient()));
+  }
+};
+
+template <class T>
+void Gather::vjp(Recorder<T>& call) const {
+  call.add(0, apply(GatherAdjoint{*this, call.input().shape()}, call.gradient()));
+}
+
+}  // namespace ops
+
+template <class T>
+Variable<T> take(Variable<T> x, const Array<Index>& indices, Index axis) {
+  const std::size_t k = normalize_axis("take", axis, x.shape().rank());
+  const auto kept = keep_indices("take", x.tape(), indices, x.shape()[k]);
+  return apply(ops::Take{k, shape_of(indices), kept}, x);
+}
+
+template <class T>
+Variable<T> embedding(Variable<T> weight, const Array<Index>& indices) {
+  if (weight.shape().rank() != 2)
+    throw ShapeError("embedding: the weight has shape " + to_string(weight.shape()) +
+                     ", expected (vocabulary, features)");
+  const auto kept = keep_indices("embedding", weight.tape(), indices, weight.shape()[0]);
+  return apply(ops::Take{0, shape_of(indices), kept}, weight);
+}
+
+template <class T>
+Variable<T> gather(Variable<T> x, const Array<Index>& indices, Index axis) {
+  const Shape& shape = x.shape();
+  const std::size_t k = normalize_axis("gather", axis, shape.rank());
+  const Shape index_shape = shape_of(indices);
+  bool fits = index_shape.rank() == shape.rank();
+  for (std::size_t a = 0; fits && a < shape.rank(); ++a) fits = a == k || index_shape[a] <= shape[a];
+  if (!fits)
+    throw ShapeError("gather: indices of shape " + to_string(index_shape) + " for an input of shape " +
+                     to_string(shape) + "; they need its rank and no larger extents but along axis " +
+                     std::to_string(k));
+  const auto kept = keep_indices("gather", x.tape(), indices, shape[k]);
+  return apply(ops::Gather{k, index_shape, kept}, x);
+}
+
+#define INSTANTIATE(T)                                                \
+  template Variable<T> take(Variable<T>, const Array<Index>&, Index); \
+  template Variable<T> embedding(Variable<T>, const Array<Index>&);   \
+  template Variable<T> gather(Variable<T>, const Array<Index>&, Index);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+std::vector<RegisteredOp> indexing_ops() {
+  const Array<Index> some{2, 0, 2, -1};
+  const Array<Index> table{{0, 1, 2, 0}, {2, 2, 0, 1}};
+  const Array<Index> outside{0, 3};
+  return {{&ops::Take::info,
+           {{"rows, repeated", {{3, 4}}, [some](auto x) { return take(x[0], some, 0); }},
+            {"columns, repeated", {{2, 3, 2}}, [some](auto x) { return take(x[0], some, 1); }},
+            {"a table of rows", {{3, 5}}, [table](auto x) { return embedding(x[0], table); }}},
+           {{{{3, 4}},
+             [outside](auto x) { return take(x[0], outside, 0); },
+             "take: index 3 (number 1) is out of range for extent 3; valid indices are -3 to 2"},
+            {{{3}},
+             [some](auto x) { return embedding(x[0], some); },
+             "embedding: the weight has shape (3), expected (vocabulary, features)"}}},
+          {&ops::TakeAdjoint::info,
+           {{"gradient of take times x",
+             {{3, 4}},
+             [some](auto x) { return grad(sum(square(take(x[0], some, 0))), {x[0]})[0] * x[0]; }}},
+           {}},
+          {&ops::Gather::info,
+           {{"rows", {{3, 4}}, [table](auto x) { return gather(x[0], table, 0); }},
+            {"columns", {{2, 3}}, [table](auto x) { return gather(x[0], table, 1); }}},
+           {{{{3, 3}},
+             [table](auto x) { return gather(x[0], table, 0); },
+             "gather: indices of shape (2, 4) for an input of shape (3, 3); they need its rank and no larger extents "
+             "but along axis 0"}}},
+          {&ops::GatherAdjoint::info,
+           {{"gradient of gather times x",
+             {{3, 4}},
+             [table](auto x) { return grad(sum(square(gather(x[0], table, 0))), {x[0]})[0] * x[0]; }}},
+           {}}};
+}
+
+}  // namespace autograd

@@ -1,0 +1,255 @@
+#include "autograd/ops/linear_algebra.hpp"
+
+#include <algorithm>
+
+#include "autograd/apply.hpp"
+#include "autograd/kernels/gemm.hpp"
+#include "autograd/kernels/run.hpp"
+#include "autograd/ops/shape.hpp"
+#include "autograd/registry.hpp"
+
+namespace autograd {
+
+using kernels::copy_or_add;
+using kernels::gemm;
+
+namespace ops {
+
+// Y = A B for each matrix of a batch,   dA = G Bᵀ,  dB = Aᵀ G
+struct Matmul {
+  static constexpr OpInfo info{.name = "matmul", .inputs = 2, .vjp_reads = Reads::inputs};
+
+  /// The extents of one product, and how many there are.
+  struct Sizes {
+    std::size_t batch, m, n, k;
+    Sizes(const Shape& a, const Shape& b)
+        : batch(a.elements(0, a.rank() - 2)), m(a[a.rank() - 2]), n(b.back()), k(a.back()) {}
+  };
+
+  Shape infer(Shapes inputs) const {
+    Shape shape = *inputs[0];
+    shape.back() = inputs[1]->back();
+    return shape;
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const Sizes s(*call.input(0).shape, *call.input(1).shape);
+    for (std::size_t p = 0; p < s.batch; ++p)
+      gemm(false, false, s.m, s.n, s.k, call.input(0).data + p * s.m * s.k, call.input(1).data + p * s.k * s.n,
+           call.output().data + p * s.m * s.n, false);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Operand<const T> a = call.input(0), b = call.input(1), g = call.gradient();
+    const Sizes s(*a.shape, *b.shape);
+    if (call.wants(0)) {
+      const Destination<T> da = call.into(0);
+      for (std::size_t p = 0; p < s.batch; ++p)
+        gemm(false, true, s.m, s.k, s.n, g.data + p * s.m * s.n, b.data + p * s.k * s.n, da.data + p * s.m * s.k,
+             da.accumulate);
+    }
+    if (call.wants(1)) {
+      const Destination<T> db = call.into(1);
+      for (std::size_t p = 0; p < s.batch; ++p)
+        gemm(true, false, s.k, s.n, s.m, a.data + p * s.m * s.k, g.data + p * s.m * s.n, db.data + p * s.k * s.n,
+             db.accumulate);
+    }
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Variable<T> a = call.input(0), b = call.input(1), g = call.gradient();
+    if (call.wants(0)) call.add(0, matmul(g, transpose(b)));
+    if (call.wants(1)) call.add(1, matmul(transpose(a), g));
+  }
+};
+
+// Y = X Wᵀ + b,   dX = G W,  dW = Gᵀ X,  db = G, summed over rows if b is one row
+struct Linear {
+  static constexpr OpInfo info{.name = "linear", .inputs = OpInfo::any, .vjp_reads = Reads::inputs};
+  const void* transposed_weight = nullptr;  ///< of the tape's element type; the faster layout, where there is one
+
+  Shape infer(Shapes inputs) const {
+    const Shape& x = *inputs[0];
+    const Shape& w = *inputs[1];
+    if (w.rank() != 2) throw ShapeError("linear: the weight has shape " + to_string(w) + ", expected (out, in)");
+    if (x.rank() == 0 || x.back() != w[1])
+      throw ShapeError("linear: input " + to_string(x) + " has " + (x.rank() ? std::to_string(x.back()) : "no") +
+                       " features, weight " + to_string(w) + " expects " + std::to_string(w[1]));
+    Shape shape = x;
+    shape.back() = w[0];
+    if (inputs.size() == 3 && !(*inputs[2] == Shape{w[0]}) && !(*inputs[2] == shape))
+      throw ShapeError("linear: the bias has shape " + to_string(*inputs[2]) + ", expected (" + std::to_string(w[0]) +
+                       ") or the shape of the result, " + to_string(shape));
+    return shape;
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const Shape& w = *call.input(1).shape;
+    const Operand<V>& y = call.output();
+    const bool bias = call.inputs.size() == 3;
+    const std::size_t rows = y.shape->elements(0, y.shape->rank() - 1);
+    if (bias) {
+      const Operand<const V>& b = call.input(2);
+      if (*b.shape == *y.shape)
+        std::copy_n(b.data, rows * w[0], y.data);
+      else
+        for (std::size_t row = 0; row < rows; ++row) std::copy_n(b.data, w[0], y.data + row * w[0]);
+    }
+    if constexpr (!std::is_same_v<V, std::complex<double>>)
+      if (transposed_weight)
+        return gemm(false, false, rows, w[0], w[1], call.input(0).data, static_cast<const V*>(transposed_weight),
+                    y.data, bias);
+    gemm(false, true, rows, w[0], w[1], call.input(0).data, call.input(1).data, y.data, bias);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Operand<const T> g = call.gradient();
+    const Shape& w = *call.input(1).shape;
+    const std::size_t rows = g.shape->elements(0, g.shape->rank() - 1);
+    if (call.wants(0)) {
+      const Destination<T> dx = call.into(0);
+      gemm(false, false, rows, w[1], w[0], g.data, call.input(1).data, dx.data, dx.accumulate);
+    }
+    if (call.wants(1))
+      call.tape().add_product(call.tape().input(call.step(), 1), rows, w[0], g.data, w[1], call.input(0).data);
+    if (call.inputs() == 3 && call.wants(2)) {
+      const Operand<const T> b = call.input(2);
+      const Destination<T> db = call.into(2);
+      if (b.size() == g.size()) {
+        copy_or_add(g.data, db.data, b.size(), db.accumulate);
+      } else {
+        for (std::size_t row = 0; row < rows; ++row)
+          copy_or_add(g.data + row * w[0], db.data, w[0], row > 0 || db.accumulate);
+        if (rows == 0 && !db.accumulate) std::fill_n(db.data, b.size(), T(0));
+      }
+    }
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Variable<T> x = call.input(0), w = call.input(1), g = call.gradient();
+    if (call.wants(0)) call.add(0, matmul(g, w));
+    if (call.wants(1)) {
+      const Shape wide = w.shape(), deep = g.shape();
+      const std::size_t rows = deep.elements(0, deep.rank() - 1);
+      call.add(1, matmul(transpose(reshape(g, {rows, wide[0]})), reshape(x, {rows, wide[1]})));
+    }
+    if (call.inputs() == 3 && call.wants(2)) call.add(2, sum_to(g, Shape(call.input(2).shape())));
+  }
+};
+
+}  // namespace ops
+
+template <class T>
+Variable<T> matmul(Variable<T> a, Variable<T> b) {
+  Tape<T>& tape = tape_of("matmul", a);
+  Shape left = *tape.slot(tape.check("matmul", a)).shape, right = *tape.slot(tape.check("matmul", b)).shape;
+  if (left.rank() == 0 || right.rank() == 0)
+    throw ShapeError("matmul: shapes " + to_string(left) + " and " + to_string(right) +
+                     "; a scalar has no columns, use * instead");
+  const bool row = left.rank() == 1, column = right.rank() == 1;
+  if (row) left.insert(0, 1);
+  if (column) right.push_back(1);
+  if (left.back() != right[right.rank() - 2])
+    throw ShapeError("matmul: inner dimensions differ: left " + to_string(a.shape()) + " has " +
+                     std::to_string(left.back()) + " columns, right " + to_string(b.shape()) + " has " +
+                     std::to_string(right[right.rank() - 2]) + " rows");
+  const std::size_t rows = left[left.rank() - 2], columns = right.back();
+
+  // One matrix on the right serves all rows of the left at once.
+  const bool one = right.rank() == 2;
+  Shape batch = broadcast("matmul", Shape(left.begin(), left.end() - 2), Shape(right.begin(), right.end() - 2));
+  const auto with_batch = [&batch](std::size_t m, std::size_t n) {
+    Shape shape = batch;
+    shape.push_back(m);
+    shape.push_back(n);
+    return shape;
+  };
+  const auto shaped = [](Variable<T> x, const Shape& shape) { return x.shape() == shape ? x : reshape(x, shape); };
+  Variable<T> product;
+  if (one) {
+    const Variable<T> flat = shaped(a, {left.elements(0, left.rank() - 1), left.back()});
+    product = apply(ops::Matmul{}, flat, shaped(b, right));
+  } else {
+    const Variable<T> x = broadcast_to(shaped(a, left), with_batch(rows, left.back()));
+    const Variable<T> y = broadcast_to(shaped(b, right), with_batch(left.back(), columns));
+    product = apply(ops::Matmul{}, x, y);
+  }
+  Shape result = batch;
+  if (!row) result.push_back(rows);
+  if (!column) result.push_back(columns);
+  return shaped(product, result);
+}
+
+namespace {
+
+/// Transposing pays at once from so many rows on.
+constexpr std::size_t many_rows = 16;
+
+template <class T>
+const void* transposed_weight(Variable<T> x, Variable<T> weight) {
+  Tape<T>& tape = tape_of("linear", weight);
+  const Slot<T>& matrix = tape.slot(tape.check("linear", weight));
+  const bool many = matrix.shape->rank() == 2 && x && x.shape().elements() >= many_rows * (*matrix.shape)[1];
+  return matrix.shape->rank() == 2 ? tape.transposed(weight.slot(), many) : nullptr;
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> linear(Variable<T> x, Variable<T> weight) {
+  return apply(ops::Linear{transposed_weight(x, weight)}, x, weight);
+}
+template <class T>
+Variable<T> linear(Variable<T> x, Variable<T> weight, Variable<T> bias) {
+  return apply(ops::Linear{transposed_weight(x, weight)}, x, weight, bias);
+}
+
+#define INSTANTIATE(T)                                   \
+  template Variable<T> matmul(Variable<T>, Variable<T>); \
+  template Variable<T> linear(Variable<T>, Variable<T>); \
+  template Variable<T> linear(Variable<T>, Variable<T>, Variable<T>);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+std::vector<RegisteredOp> linear_algebra_ops() {
+  const auto product = [](auto x) { return matmul(x[0], x[1]); };
+  RegisteredOp matrix{&ops::Matmul::info, {}, {}};
+  for (const auto& [left, right] : std::vector<std::pair<Shape, Shape>>{{{3, 4}, {4, 5}},
+                                                                        {{4}, {4, 5}},
+                                                                        {{3, 4}, {4}},
+                                                                        {{4}, {4}},
+                                                                        {{2, 3, 4}, {2, 4, 5}},
+                                                                        {{2, 3, 4}, {4, 5}},
+                                                                        {{3, 4}, {2, 4, 5}},
+                                                                        {{2, 1, 3, 4}, {3, 4, 5}},
+                                                                        {{4}, {2, 4, 5}},
+                                                                        {{2, 3, 4}, {4}},
+                                                                        {{1, 1}, {1, 1}},
+                                                                        {{3, 0}, {0, 2}},
+                                                                        {{0, 3}, {3, 2}}})
+    matrix.samples.emplace_back(to_string(left) + " by " + to_string(right), std::vector<Shape>{left, right}, product);
+  matrix.samples.emplace_back("itself transposed", std::vector<Shape>{{3, 4}},
+                              [](auto x) { return matmul(x[0], transpose(x[0])); });
+  matrix.errors = {{{{32, 10}, {12, 40}},
+                    product,
+                    "matmul: inner dimensions differ: left (32, 10) has 10 columns, right (12, 40) has 12 rows"},
+                   {{{}, {3}}, product, "matmul: shapes () and (3); a scalar has no columns, use * instead"}};
+  const auto biased = [](auto x) { return linear(x[0], x[1], x[2]); };
+  return {matrix,
+          {&ops::Linear::info,
+           {{"no bias", {{3, 4}, {5, 4}}, [](auto x) { return linear(x[0], x[1]); }},
+            {"bias", {{3, 4}, {5, 4}, {5}}, biased},
+            {"one row", {{4}, {5, 4}, {5}}, biased},
+            {"a sequence", {{2, 3, 4}, {5, 4}, {5}}, biased},
+            {"bias of the result's shape", {{3, 4}, {5, 4}, {3, 5}}, biased},
+            {"input as bias", {{4, 4}, {4, 4}}, [](auto x) { return linear(x[0], x[1], x[0]); }},
+            {"no rows", {{0, 4}, {5, 4}, {5}}, biased}},
+           {{{{3, 4}, {5, 3}, {5}}, biased, "linear: input (3, 4) has 4 features, weight (5, 3) expects 3"},
+            {{{3, 4}, {5, 4}, {4}},
+             biased,
+             "linear: the bias has shape (4), expected (5) or the shape of the result, (3, 5)"},
+            {{{3, 4}, {4}, {4}}, biased, "linear: the weight has shape (4), expected (out, in)"}}}};
+}
+
+}  // namespace autograd

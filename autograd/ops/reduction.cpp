@@ -1,0 +1,316 @@
+#include "autograd/ops/reduction.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "autograd/apply.hpp"
+#include "autograd/gradient.hpp"
+#include "autograd/kernels/strided.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/elementary.hpp"
+#include "autograd/ops/shape.hpp"
+#include "autograd/registry.hpp"
+
+namespace autograd {
+
+namespace {
+
+/// `shape` with extent 1 along the axes of the mask, or without them.
+Shape reduced(const Shape& shape, unsigned mask, bool keepdims) {
+  Shape result;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+    const bool gone = mask >> axis & 1u;
+    if (!gone || keepdims) result.push_back(gone ? 1 : shape[axis]);
+  }
+  return result;
+}
+
+unsigned all_axes(const Shape& shape) { return (1u << shape.rank()) - 1; }
+
+/// f(row, each) for every element of the result; each(g) calls g(offset) for every element that is reduced to it.
+template <class F>
+void for_each_row(const Shape& shape, unsigned mask, F f) {
+  const kernels::Strides strides = kernels::contiguous_strides(shape);
+  const auto walk = [&](unsigned axes, auto visit) {
+    std::array<std::size_t, Shape::max_rank> position{};
+    std::size_t count = 1;
+    for (std::size_t axis = 0; axis < shape.rank(); ++axis)
+      if (axes >> axis & 1u) count *= shape[axis];
+    Index at = 0;
+    for (; count > 0; --count) {
+      visit(at);
+      for (std::size_t axis = shape.rank(); axis-- > 0;) {
+        if (!(axes >> axis & 1u)) continue;
+        at += strides[axis];
+        if (++position[axis] < shape[axis]) break;
+        at -= strides[axis] * static_cast<Index>(shape[axis]);
+        position[axis] = 0;
+      }
+    }
+  };
+  std::size_t row = 0;
+  walk(~mask, [&](Index start) {
+    f(row++, [&](auto g) { walk(mask, [&](Index at) { g(static_cast<std::size_t>(start + at)); }); });
+  });
+}
+
+void check_not_empty(const char* op, const Shape& shape, unsigned mask) {
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
+    if ((mask >> axis & 1u) && shape[axis] == 0)
+      throw ShapeError(std::string(op) + ": axis " + std::to_string(axis) + " of shape " + to_string(shape) +
+                       " is empty; there is no element to reduce");
+}
+
+double real_part(double x) { return x; }
+double real_part(const std::complex<double>& x) { return x.real(); }
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// a > b, where NaN is larger than any number and as large as itself.
+bool exceeds(double a, double b) { return a > b || (std::isnan(a) && !std::isnan(b)); }
+
+}  // namespace
+
+namespace ops {
+
+// y_i = the share of element i in the gradient of the maximum: 1 for the first of the largest and 0 elsewhere, or
+// 1 / count for each of the largest. A constant.
+struct MaxShare {
+  static constexpr OpInfo info{.name = "max_share", .vjp_reads = Reads::neither, .differentiable = false};
+  unsigned mask;
+  bool first;
+
+  Shape infer(Shapes inputs) const { return *inputs[0]; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const auto value = [&](std::size_t at) { return real_part(call.input().data[at]); };
+    for_each_row(*call.input().shape, mask, [&](std::size_t, auto each) {
+      double largest = -infinity, count = 0;
+      each([&](std::size_t at) {
+        if (exceeds(value(at), largest)) {
+          largest = value(at);
+          count = 0;
+        }
+        if (!exceeds(largest, value(at))) ++count;
+      });
+      const double share = first ? 1 : 1 / count;
+      each([&](std::size_t at) {
+        const bool chosen = !exceeds(largest, value(at)) && count > 0;
+        call.output().data[at] = V(chosen ? share : 0);
+        if (chosen && first) count = 0;
+      });
+    });
+  }
+  template <class T>
+  void vjp(Recorder<T>&) const {}
+};
+
+// y = max over axes (kept with extent 1),   dx = g times the element's share
+struct Max {
+  static constexpr OpInfo info{.name = "max", .vjp_reads = Reads::inputs};
+  unsigned mask;
+  bool first;  ///< ties: all of the gradient to the first, else even shares
+
+  Shape infer(Shapes inputs) const {
+    check_not_empty("max", *inputs[0], mask);
+    return reduced(*inputs[0], mask, true);
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const V* x = call.input().data;
+    for_each_row(*call.input().shape, mask, [&](std::size_t row, auto each) {
+      V largest = V(-infinity);
+      each([&](std::size_t at) {
+        if (exceeds(real_part(x[at]), real_part(largest))) largest = x[at];
+      });
+      call.output().data[row] = largest;
+    });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Variable<T> x = call.input();
+    call.add(0, broadcast_to(call.gradient(), Shape(x.shape())) * apply(MaxShare{mask, first}, x));
+  }
+};
+
+// y = log sum exp(x) over axes (kept with extent 1),   dx = g exp(x - y)
+struct LogSumExp {
+  static constexpr OpInfo info{.name = "logsumexp"};
+  unsigned mask;
+
+  Shape infer(Shapes inputs) const { return reduced(*inputs[0], mask, true); }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    using std::exp, std::log;
+    const V* x = call.input().data;
+    for_each_row(*call.input().shape, mask, [&](std::size_t row, auto each) {
+      double largest = -infinity;
+      each([&](std::size_t at) { largest = std::max(largest, real_part(x[at])); });
+      const double shift = largest == -infinity ? 0 : largest;
+      V total = V(0);
+      if (shift < infinity) each([&](std::size_t at) { total += exp(x[at] - V(shift)); });
+      call.output().data[row] = shift < infinity ? log(total) + V(shift) : V(infinity);
+    });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Shape shape = call.input().shape();
+    call.add(0, broadcast_to(call.gradient(), shape) * exp(call.input() - broadcast_to(call.output(), shape)));
+  }
+};
+
+}  // namespace ops
+
+namespace {
+
+/// The result with its axes of extent 1 kept or dropped.
+template <class T>
+Variable<T> finish(Variable<T> kept, const Shape& shape, unsigned mask, bool keepdims) {
+  return keepdims || mask == 0 ? kept : reshape(kept, reduced(shape, mask, false));
+}
+
+template <class T>
+Variable<T> sum_over(Variable<T> x, unsigned mask, bool keepdims) {
+  const Shape shape = x.shape();
+  if (mask == all_axes(shape) && !keepdims) return sum_to(x, Shape{});
+  return finish(sum_to(x, reduced(shape, mask, true)), shape, mask, keepdims);
+}
+
+template <class T>
+Variable<T> mean_over(Variable<T> x, unsigned mask, bool keepdims) {
+  check_not_empty("mean", x.shape(), mask);
+  const Shape shape = x.shape();
+  const double count = static_cast<double>(shape.elements()) /
+                       static_cast<double>(std::max<std::size_t>(1, reduced(shape, mask, true).elements()));
+  return sum_over(x, mask, keepdims) / (count == 0 ? 1 : count);
+}
+
+template <class T>
+Variable<T> max_over(Variable<T> x, unsigned mask, bool first, bool keepdims) {
+  const Shape shape = x.shape();
+  return finish(apply(ops::Max{mask, first}, x), shape, mask, keepdims);
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> sum(Variable<T> x) {
+  return sum_to(x, Shape{});
+}
+template <class T>
+Variable<T> sum(Variable<T> x, const Axes& axes, bool keepdims) {
+  return sum_over(x, axes.mask("sum", x.shape().rank()), keepdims);
+}
+
+template <class T>
+Variable<T> mean(Variable<T> x) {
+  return mean_over(x, all_axes(x.shape()), false);
+}
+template <class T>
+Variable<T> mean(Variable<T> x, const Axes& axes, bool keepdims) {
+  return mean_over(x, axes.mask("mean", x.shape().rank()), keepdims);
+}
+
+template <class T>
+Variable<T> max(Variable<T> x) {
+  return max_over(x, all_axes(x.shape()), false, false);
+}
+template <class T>
+Variable<T> amax(Variable<T> x, const Axes& axes, bool keepdims) {
+  return max_over(x, axes.mask("max", x.shape().rank()), false, keepdims);
+}
+template <class T>
+Variable<T> max(Variable<T> x, Index axis, bool keepdims) {
+  return max_over(x, 1u << normalize_axis("max", axis, x.shape().rank()), true, keepdims);
+}
+
+template <class T>
+Variable<T> logsumexp(Variable<T> x, const Axes& axes, bool keepdims) {
+  const Shape shape = x.shape();
+  const unsigned mask = axes.mask("logsumexp", shape.rank());
+  return finish(apply(ops::LogSumExp{mask}, x), shape, mask, keepdims);
+}
+
+#define INSTANTIATE(T)                                       \
+  template Variable<T> sum(Variable<T>);                     \
+  template Variable<T> sum(Variable<T>, const Axes&, bool);  \
+  template Variable<T> mean(Variable<T>);                    \
+  template Variable<T> mean(Variable<T>, const Axes&, bool); \
+  template Variable<T> max(Variable<T>);                     \
+  template Variable<T> amax(Variable<T>, const Axes&, bool); \
+  template Variable<T> max(Variable<T>, Index, bool);        \
+  template Variable<T> logsumexp(Variable<T>, const Axes&, bool);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+namespace {
+// Made of sum_to, but listed under the names users call.
+constexpr OpInfo sum_info{.name = "sum"};
+constexpr OpInfo mean_info{.name = "mean"};
+}  // namespace
+
+std::vector<RegisteredOp> reduction_ops() {
+  return {{&ops::MaxShare::info,
+           {{"inside max twice",
+             {{3, 4}},
+             [](auto x) {
+               const auto y = x[0] * x[0];
+               return grad(sum(max(y, 1)), {y})[0] * x[0];
+             }}},
+           {}},
+          {&ops::Max::info,
+           {{"all", {{3, 5}}, [](auto x) { return max(x[0]); }},
+            {"rows", {{3, 5}}, [](auto x) { return max(x[0], 1); }},
+            {"columns, kept", {{3, 5}}, [](auto x) { return max(x[0], 0, true); }},
+            {"several axes",
+             {{2, 3, 4}},
+             [](auto x) {
+               return amax(x[0], {0, 2});
+             }}},
+           {{{{3, 0}},
+             [](auto x) { return max(x[0], 1); },
+             "max: axis 1 of shape (3, 0) is empty; there is no element to reduce"},
+            {{{3, 4}},
+             [](auto x) { return max(x[0], 2); },
+             "max: axis 2 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
+          {&ops::LogSumExp::info,
+           {{"rows", {{3, 5}}, [](auto x) { return logsumexp(x[0], 1); }},
+            {"several axes, kept",
+             {{2, 3, 4}},
+             [](auto x) {
+               return logsumexp(x[0], {0, -1}, true);
+             }}},
+           {{{{3, 4}},
+             [](auto x) { return logsumexp(x[0], -3); },
+             "logsumexp: axis -3 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
+          {&sum_info,
+           {{"all", {{3, 5}}, [](auto x) { return sum(x[0]); }},
+            {"rows", {{3, 5}}, [](auto x) { return sum(x[0], 1); }},
+            {"several axes",
+             {{2, 3, 4}},
+             [](auto x) {
+               return sum(x[0], {0, -1});
+             }},
+            {"kept", {{2, 3, 4}}, [](auto x) { return sum(x[0], 1, true); }},
+            {"long", {{3, 300}}, [](auto x) { return sum(x[0], 1); }},
+            {"nothing", {{3, 0}}, [](auto x) { return sum(x[0], 1); }}},
+           {{{{3, 4}},
+             [](auto x) {
+               return sum(x[0], {0, -2});
+             },
+             "sum: axis -2 is named twice; name each axis once"}}},
+          {&mean_info,
+           {{"all", {{3, 5}}, [](auto x) { return mean(x[0]); }},
+            {"rows", {{3, 5}}, [](auto x) { return mean(x[0], 1); }},
+            {"several axes, kept",
+             {{2, 3, 4}},
+             [](auto x) {
+               return mean(x[0], {0, 2}, true);
+             }}},
+           {{{{0, 4}},
+             [](auto x) { return mean(x[0]); },
+             "mean: axis 0 of shape (0, 4) is empty; there is no element to reduce"}}}};
+}
+
+}  // namespace autograd

@@ -1,0 +1,34 @@
+// Reductions over axes: all of them by default.
+#pragma once
+
+#include "autograd/ops/axes.hpp"
+#include "autograd/variable.hpp"
+
+namespace autograd {
+
+template <class T>
+Variable<T> sum(Variable<T> x);
+template <class T>
+Variable<T> sum(Variable<T> x, const Axes& axes, bool keepdims = false);
+
+/// Throws ShapeError for an empty array.
+template <class T>
+Variable<T> mean(Variable<T> x);
+template <class T>
+Variable<T> mean(Variable<T> x, const Axes& axes, bool keepdims = false);
+
+/// The largest element; equal ones share the gradient evenly. Throws ShapeError where there is nothing to choose from.
+template <class T>
+Variable<T> max(Variable<T> x);
+/// Over several axes at once equal elements share the gradient evenly (PyTorch's amax).
+template <class T>
+Variable<T> amax(Variable<T> x, const Axes& axes, bool keepdims = false);
+/// Along one axis the first of equal elements has the whole gradient (PyTorch's max).
+template <class T>
+Variable<T> max(Variable<T> x, Index axis, bool keepdims = false);
+
+/// log(sum(exp(x))), without overflow.
+template <class T>
+Variable<T> logsumexp(Variable<T> x, const Axes& axes, bool keepdims = false);
+
+}  // namespace autograd

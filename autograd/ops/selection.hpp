@@ -1,0 +1,115 @@
+// Comparisons, which yield constant 0/1 masks, and what chooses by them.
+#pragma once
+
+#include "autograd/op.hpp"
+#include "autograd/variable.hpp"
+
+namespace autograd {
+
+namespace ops {
+
+// y = [a > b], a constant
+struct Greater {
+  static constexpr OpInfo info{.name = "greater", .inputs = 2, .vjp_reads = Reads::neither, .differentiable = false};
+  static auto forward(const auto& a, const auto& b) { return greater(a, b); }
+  static auto vjp(const auto&, const auto&, const auto&, const auto&) { return gradients(Absent{}, Absent{}); }
+};
+
+// y = [x > p], a constant
+struct GreaterThan {
+  static constexpr OpInfo info{.name = "greater_than", .vjp_reads = Reads::neither, .differentiable = false};
+  double threshold;
+  auto forward(const auto& x) const { return greater(x, threshold); }
+  static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
+  std::string attributes() const;
+};
+
+// y = [a = b], a constant
+struct Equal {
+  static constexpr OpInfo info{.name = "equal", .inputs = 2, .vjp_reads = Reads::neither, .differentiable = false};
+  static auto forward(const auto& a, const auto& b) { return equal(a, b); }
+  static auto vjp(const auto&, const auto&, const auto&, const auto&) { return gradients(Absent{}, Absent{}); }
+};
+
+// y = [x = p], a constant
+struct EqualTo {
+  static constexpr OpInfo info{.name = "equal_to", .vjp_reads = Reads::neither, .differentiable = false};
+  double value;
+  auto forward(const auto& x) const { return equal(x, value); }
+  static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
+  std::string attributes() const;
+};
+
+// y = -1, 0 or 1, a constant
+struct Sign {
+  static constexpr OpInfo info{.name = "sign", .vjp_reads = Reads::neither, .differentiable = false};
+  static auto forward(const auto& x) { return sign(x); }
+  static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
+};
+
+// y = x where m is not 0, 0 elsewhere,   dx = the same of g
+struct Masked {
+  static constexpr OpInfo info{.name = "masked", .inputs = 2, .vjp_reads = Reads::inputs};
+  static auto forward(const auto& x, const auto& m) { return masked(x, m); }
+  static auto vjp(const auto& g, const auto&, const auto&, const auto& m) { return gradients(masked(g, m), Absent{}); }
+};
+
+// y = a where c is not 0, b elsewhere,   da = g there, db = g elsewhere; the other branch contributes exactly 0
+struct Where {
+  static constexpr OpInfo info{.name = "where", .inputs = 3, .vjp_reads = Reads::inputs};
+  static auto forward(const auto& c, const auto& a, const auto& b) { return where(c, a, b); }
+  static auto vjp(const auto& g, const auto&, const auto& c, const auto&, const auto&) {
+    return gradients(Absent{}, masked(g, c), masked(g, equal(c, 0)));
+  }
+};
+
+// y = max(a, b),   da = g ([a > b] + [a = b] / 2),  db = g - da: ties share
+struct Maximum {
+  static constexpr OpInfo info{.name = "maximum", .inputs = 2, .vjp_reads = Reads::inputs};
+  static auto forward(const auto& a, const auto& b) { return maximum(a, b); }
+  static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
+    const auto share = greater(a, b) + equal(a, b) * 0.5;
+    return gradients(g * share, g * (1 - share));
+  }
+};
+
+// y = min(a, b),   da = g ([b > a] + [a = b] / 2),  db = g - da: ties share
+struct Minimum {
+  static constexpr OpInfo info{.name = "minimum", .inputs = 2, .vjp_reads = Reads::inputs};
+  static auto forward(const auto& a, const auto& b) { return minimum(a, b); }
+  static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
+    const auto share = greater(b, a) + equal(a, b) * 0.5;
+    return gradients(g * share, g * (1 - share));
+  }
+};
+
+}  // namespace ops
+
+// Shapes are broadcast as in NumPy; masks are arrays of 0 and 1 that pass no gradient.
+
+/// 1 where a > b, else 0.
+template <class T>
+Variable<T> greater(Variable<T> a, Variable<T> b);
+template <class T>
+Variable<T> greater(Variable<T> x, double threshold);
+/// 1 where a equals b, else 0.
+template <class T>
+Variable<T> equal(Variable<T> a, Variable<T> b);
+template <class T>
+Variable<T> equal(Variable<T> x, double value);
+/// -1, 0 or 1.
+template <class T>
+Variable<T> sign(Variable<T> x);
+/// x where the mask is not 0, exactly 0 elsewhere, even where x is infinite or NaN.
+template <class T>
+Variable<T> masked(Variable<T> x, Variable<T> mask);
+/// a where the condition is not 0, b elsewhere. The gradient of the branch not taken is exactly 0.
+template <class T>
+Variable<T> where(Variable<T> condition, Variable<T> a, Variable<T> b);
+/// The larger one, NaN if either is; equal elements share the gradient in halves.
+template <class T>
+Variable<T> maximum(Variable<T> a, Variable<T> b);
+template <class T>
+Variable<T> minimum(Variable<T> a, Variable<T> b);
+
+}  // namespace autograd

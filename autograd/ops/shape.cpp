@@ -1,0 +1,790 @@
+#include "autograd/ops/shape.hpp"
+
+#include <algorithm>
+
+#include "autograd/apply.hpp"
+#include "autograd/kernels/run.hpp"
+#include "autograd/kernels/strided.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/registry.hpp"
+
+namespace autograd {
+
+using kernels::broadcast_strides;
+using kernels::contiguous_strides;
+using kernels::copy_or_add;
+using kernels::strided_copy;
+using kernels::Strides;
+
+namespace {
+
+/// An array seen around one axis as (outer, extent, inner).
+struct AxisView {
+  std::size_t outer;
+  std::size_t extent;
+  std::size_t inner;
+
+  AxisView(const Shape& shape, std::size_t axis)
+      : outer(shape.elements(0, axis)), extent(shape[axis]), inner(shape.elements(axis + 1, shape.rank())) {}
+
+  Strides strides(std::size_t step) const {
+    return {static_cast<Index>(extent * inner), static_cast<Index>(step * inner), 1};
+  }
+};
+
+/// The piece of `whole` to a contiguous array.
+template <class V>
+void copy_out(const Piece& piece, const V* whole, const Shape& shape, V* part, bool accumulate) {
+  const AxisView view(shape, piece.axis);
+  if (view.outer == 1 && piece.step == 1)
+    return copy_or_add(whole + piece.start * view.inner, part, piece.length * view.inner, accumulate);
+  const Shape moved{view.outer, piece.length, view.inner};
+  strided_copy(moved, whole + piece.start * view.inner, view.strides(piece.step), part, contiguous_strides(moved),
+               accumulate);
+}
+
+/// A contiguous array to the piece of `whole`.
+template <class V>
+void copy_in(const Piece& piece, const V* part, V* whole, const Shape& shape, bool accumulate) {
+  const AxisView view(shape, piece.axis);
+  if (view.outer == 1 && piece.step == 1)
+    return copy_or_add(part, whole + piece.start * view.inner, piece.length * view.inner, accumulate);
+  const Shape moved{view.outer, piece.length, view.inner};
+  strided_copy(moved, part, contiguous_strides(moved), whole + piece.start * view.inner, view.strides(piece.step),
+               accumulate);
+}
+
+template <class V>
+void fill_zero(V* data, std::size_t size) {
+  std::fill(data, data + size, V(0));
+}
+
+std::string axis_attribute(std::size_t axis) { return "axis=" + std::to_string(axis); }
+
+/// y = part of x on the same memory.
+template <class Rule, class T>
+Variable<T> apply_alias(const Rule& rule, Variable<T> x, std::size_t offset) {
+  using Table = detail::Table<Rule, T>;
+  Tape<T>& tape = tape_of(Rule::info.name, x);
+  const SlotId source = tape.check(Rule::info.name, x);
+  const Shape* shapes[] = {tape.slot(source).shape};
+  const Shape* shape = tape.keep(rule.infer(shapes));
+  const SlotId output = tape.new_alias(source, offset, shape, shape->elements());
+  tape.push_step(&Table::table, Table::keep(tape, rule), {&source, 1}, output);
+  return tape.handle(output);
+}
+
+}  // namespace
+
+namespace ops {
+
+// y = x in another shape,   dx = g in x's shape
+struct Reshape {
+  static constexpr OpInfo info{.name = "reshape", .vjp_reads = Reads::neither};
+  Shape shape;
+  Shape infer(Shapes) const { return shape; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    std::copy_n(call.input().data, call.input().size(), call.output().data);
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    call.add(0, reshape(call.gradient(), Shape(call.input().shape())));
+  }
+};
+
+// y = x repeated along new axes and axes of extent 1,   dx = g summed over them
+struct BroadcastTo {
+  static constexpr OpInfo info{.name = "broadcast_to", .vjp_reads = Reads::neither};
+  Shape shape;
+  Shape infer(Shapes) const { return shape; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    strided_copy(shape, call.input().data, broadcast_strides(*call.input().shape, shape), call.output().data,
+                 contiguous_strides(shape), false);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Destination<T> dx = call.into();
+    if (!dx.accumulate) fill_zero(dx.data, call.input().size());
+    strided_copy(shape, call.gradient().data, contiguous_strides(shape), dx.data,
+                 broadcast_strides(*call.input().shape, shape), true);
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    call.add(0, sum_to(call.gradient(), Shape(call.input().shape())));
+  }
+};
+
+// y = x summed over the axes along which y would be repeated,   dx = g repeated
+struct SumTo {
+  static constexpr OpInfo info{.name = "sum_to", .vjp_reads = Reads::neither};
+  Shape shape;
+  Shape infer(Shapes) const { return shape; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const Shape& whole = *call.input().shape;
+    fill_zero(call.output().data, call.output().size());
+    strided_copy(whole, call.input().data, contiguous_strides(whole), call.output().data,
+                 broadcast_strides(shape, whole), true);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Shape& whole = *call.input().shape;
+    const Destination<T> dx = call.into();
+    strided_copy(whole, call.gradient().data, broadcast_strides(shape, whole), dx.data, contiguous_strides(whole),
+                 dx.accumulate);
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    call.add(0, broadcast_to(call.gradient(), Shape(call.input().shape())));
+  }
+};
+
+// y[i0, i1, ...] = x with axis k of y being axis axes[k] of x,   dx = g under the inverse permutation
+struct Permute {
+  static constexpr OpInfo info{.name = "permute", .vjp_reads = Reads::neither};
+  std::array<std::size_t, Shape::max_rank> axes;
+
+  Shape infer(Shapes inputs) const {
+    Shape shape = *inputs[0];
+    for (std::size_t k = 0; k < shape.rank(); ++k) shape[k] = (*inputs[0])[axes[k]];
+    return shape;
+  }
+  /// x's strides in the order of y's axes.
+  Strides permuted(const Shape& input) const {
+    const Strides own = contiguous_strides(input);
+    Strides strides{};
+    for (std::size_t k = 0; k < input.rank(); ++k) strides[k] = own[axes[k]];
+    return strides;
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const Shape& shape = *call.output().shape;
+    strided_copy(shape, call.input().data, permuted(*call.input().shape), call.output().data, contiguous_strides(shape),
+                 false);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Shape& shape = *call.gradient().shape;
+    const Destination<T> dx = call.into();
+    strided_copy(shape, call.gradient().data, contiguous_strides(shape), dx.data, permuted(*call.input().shape),
+                 dx.accumulate);
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    Permute inverse{};
+    for (std::size_t k = 0; k < call.input().shape().rank(); ++k) inverse.axes[axes[k]] = k;
+    call.add(0, apply(inverse, call.gradient()));
+  }
+  std::string attributes() const { return {}; }
+};
+
+// y = a piece of x,   dx = g at the piece, 0 elsewhere
+struct Slice {
+  static constexpr OpInfo info{.name = "slice", .vjp_reads = Reads::neither};
+  Piece piece;
+  Shape infer(Shapes inputs) const {
+    Shape shape = *inputs[0];
+    shape[piece.axis] = piece.length;
+    return shape;
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    copy_out(piece, call.input().data, *call.input().shape, call.output().data, false);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Destination<T> dx = call.into();
+    if (!dx.accumulate) fill_zero(dx.data, call.input().size());
+    copy_in(piece, call.gradient().data, dx.data, *call.input().shape, true);
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    call.add_piece(0, piece, call.gradient());
+  }
+  std::string attributes() const {
+    return axis_attribute(piece.axis) + ", start=" + std::to_string(piece.start) +
+           ", step=" + std::to_string(piece.step) + ", length=" + std::to_string(piece.length);
+  }
+};
+
+// y = x at one index of an axis,   dx = g there, 0 elsewhere
+struct Select : Slice {
+  static constexpr OpInfo info{.name = "select", .vjp_reads = Reads::neither};
+  Shape infer(Shapes inputs) const {
+    Shape shape = *inputs[0];
+    shape.erase(piece.axis);
+    return shape;
+  }
+  std::string attributes() const { return axis_attribute(piece.axis) + ", index=" + std::to_string(piece.start); }
+};
+
+// y_k = consecutive pieces of x,   dx = the g_k side by side
+struct Split {
+  static constexpr OpInfo info{.name = "split", .outputs = OpInfo::any, .vjp_reads = Reads::neither};
+  std::size_t axis;
+  std::span<const std::size_t> extents;
+
+  Shape infer(Shapes inputs) const { return *inputs[0]; }
+  /// f(k, piece) for each output.
+  template <class F>
+  void for_each_piece(F f) const {
+    std::size_t start = 0;
+    for (std::size_t k = 0; k < extents.size(); start += extents[k++]) f(k, Piece{axis, start, 1, extents[k]});
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    for_each_piece([&](std::size_t k, const Piece& piece) {
+      copy_out(piece, call.input().data, *call.input().shape, call.output(k).data, false);
+    });
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Destination<T> dx = call.into();
+    const Shape& whole = *call.input().shape;
+    bool all = true;
+    for (std::size_t k = 0; k < call.outputs(); ++k) all &= call.has_gradient(k);
+    if (!dx.accumulate && !all) fill_zero(dx.data, call.input().size());
+    for_each_piece([&](std::size_t k, const Piece& piece) {
+      if (call.has_gradient(k)) copy_in(piece, call.gradient(k).data, dx.data, whole, dx.accumulate || !all);
+    });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    for_each_piece([&](std::size_t k, const Piece& piece) {
+      if (call.has_gradient(k)) call.add_piece(0, piece, call.gradient(k));
+    });
+  }
+  std::string attributes() const { return axis_attribute(axis); }
+};
+
+// y = x_0, x_1, ... one after the other along an axis,   dx_k = its piece of g
+struct Concat {
+  static constexpr OpInfo info{.name = "concat", .inputs = OpInfo::any, .vjp_reads = Reads::neither};
+  std::size_t axis;
+
+  Shape infer(Shapes inputs) const {
+    Shape shape = *inputs[0];
+    for (std::size_t k = 1; k < inputs.size(); ++k) {
+      Shape other = *inputs[k];
+      const std::size_t extent = other.rank() > axis ? other[axis] : 0;
+      if (other.rank() > axis) other[axis] = (*inputs[0])[axis];
+      if (!(other == *inputs[0]))
+        throw ShapeError("concat: input " + std::to_string(k) + " has shape " + to_string(*inputs[k]) +
+                         ", input 0 has " + to_string(*inputs[0]) + "; they may differ along axis " +
+                         std::to_string(axis) + " only");
+      shape[axis] += extent;
+    }
+    return shape;
+  }
+  static std::size_t extent(const Shape& input, std::size_t axis) { return input[axis]; }
+
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    Piece piece{axis, 0, 1, 0};
+    for (const auto& input : call.inputs) {
+      piece.length = extent(*input.shape, axis);
+      copy_in(piece, input.data, call.output().data, *call.output().shape, false);
+      piece.start += piece.length;
+    }
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    Piece piece{axis, 0, 1, 0};
+    for (std::size_t k = 0; k < call.inputs(); ++k, piece.start += piece.length) {
+      piece.length = extent(*call.input(k).shape, axis);
+      if (!call.wants(k)) continue;
+      const Destination<T> dx = call.into(k);
+      copy_out(piece, call.gradient().data, *call.gradient().shape, dx.data, dx.accumulate);
+    }
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    Piece piece{axis, 0, 1, 0};
+    for (std::size_t k = 0; k < call.inputs(); ++k, piece.start += piece.length) {
+      piece.length = extent(call.input(k).shape(), axis);
+      if (call.wants(k)) call.add(k, apply(Slice{piece}, call.gradient()));
+    }
+  }
+  std::string attributes() const { return axis_attribute(axis); }
+};
+
+// y[k] = x_k along a new axis,   dx_k = g[k]
+struct Stack {
+  static constexpr OpInfo info{.name = "stack", .inputs = OpInfo::any, .vjp_reads = Reads::neither};
+  std::size_t axis;
+
+  Shape infer(Shapes inputs) const {
+    for (std::size_t k = 1; k < inputs.size(); ++k)
+      if (!(*inputs[k] == *inputs[0]))
+        throw ShapeError("stack: input " + std::to_string(k) + " has shape " + to_string(*inputs[k]) +
+                         ", input 0 has " + to_string(*inputs[0]) + "; stack takes equal shapes");
+    Shape shape = *inputs[0];
+    shape.insert(axis, inputs.size());
+    return shape;
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const std::size_t run = axis == 0 ? call.input().size() : 0;
+    for (std::size_t k = 0; k < call.inputs.size(); ++k) {
+      if (axis == 0)
+        copy_or_add(call.input(k).data, call.output().data + k * run, run, false);
+      else
+        copy_in({axis, k, 1, 1}, call.input(k).data, call.output().data, *call.output().shape, false);
+    }
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const std::size_t run = axis == 0 ? call.input().size() : 0;
+    for (std::size_t k = 0; k < call.inputs(); ++k) {
+      if (!call.wants(k)) continue;
+      const Destination<T> dx = call.into(k);
+      if (axis == 0)
+        copy_or_add(call.gradient().data + k * run, dx.data, run, dx.accumulate);
+      else
+        copy_out({axis, k, 1, 1}, call.gradient().data, *call.gradient().shape, dx.data, dx.accumulate);
+    }
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    for (std::size_t k = 0; k < call.inputs(); ++k)
+      if (call.wants(k)) call.add(k, select(call.gradient(), static_cast<Index>(axis), static_cast<Index>(k)));
+  }
+  std::string attributes() const { return axis_attribute(axis); }
+};
+
+// y = sum over k of x_k placed at piece k among zeros,   dx_k = piece k of g
+struct Assemble {
+  static constexpr OpInfo info{.name = "assemble", .inputs = OpInfo::any, .vjp_reads = Reads::neither};
+  Shape shape;
+  std::span<const Piece> pieces;
+
+  Shape infer(Shapes) const { return shape; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    fill_zero(call.output().data, call.output().size());
+    for (std::size_t k = 0; k < pieces.size(); ++k)
+      copy_in(pieces[k], call.input(k).data, call.output().data, shape, true);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    for (std::size_t k = 0; k < pieces.size(); ++k) {
+      if (!call.wants(k)) continue;
+      const Destination<T> dx = call.into(k);
+      copy_out(pieces[k], call.gradient().data, shape, dx.data, dx.accumulate);
+    }
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    for (std::size_t k = 0; k < pieces.size(); ++k) {
+      if (!call.wants(k)) continue;
+      if (call.input(k).shape().rank() == shape.rank())
+        call.add(k, apply(Slice{pieces[k]}, call.gradient()));
+      else
+        call.add(k, apply(Select{{pieces[k]}}, call.gradient()));
+    }
+  }
+  std::string attributes() const { return {}; }
+};
+
+// y = x, a constant
+struct Detach {
+  static constexpr OpInfo info{.name = "detach", .vjp_reads = Reads::neither, .differentiable = false};
+  Shape infer(Shapes inputs) const { return *inputs[0]; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    for (std::size_t k = 0; k < call.input().size(); ++k) call.output().data[k] = std::real(call.input().data[k]);
+  }
+  template <class T>
+  void vjp(Recorder<T>&) const {}
+};
+
+}  // namespace ops
+
+template <class T>
+Variable<T> reshape(Variable<T> x, const Shape& shape) {
+  const Shape& own = x.shape();
+  if (own.elements() != shape.elements())
+    throw ShapeError("reshape: " + to_string(own) + " has " + std::to_string(own.elements()) + " elements, " +
+                     to_string(shape) + " has " + std::to_string(shape.elements()) + "; they must be equal");
+  return apply_alias(ops::Reshape{shape}, x, 0);
+}
+
+namespace {
+
+/// Throws ShapeError unless `small` broadcasts to exactly `large`.
+void check_broadcasts_to(const char* op, const Shape& small, const Shape& large) {
+  bool fits = small.rank() <= large.rank();
+  for (std::size_t back = 1; fits && back <= small.rank(); ++back) {
+    const std::size_t extent = small[small.rank() - back];
+    fits = extent == 1 || extent == large[large.rank() - back];
+  }
+  if (!fits)
+    throw ShapeError(std::string(op) + ": " + to_string(small) + " does not broadcast to " + to_string(large) +
+                     "; aligned at the last axis, each extent must be equal or 1");
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> broadcast_to(Variable<T> x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  check_broadcasts_to("broadcast_to", x.shape(), shape);
+  return apply(ops::BroadcastTo{shape}, x);
+}
+
+template <class T>
+Variable<T> sum_to(Variable<T> x, const Shape& shape) {
+  if (x.shape() == shape) return x;
+  check_broadcasts_to("sum_to", shape, x.shape());
+  return apply(ops::SumTo{shape}, x);
+}
+
+template <class T>
+Variable<T> permute(Variable<T> x, const Axes& axes) {
+  const std::size_t rank = x.shape().rank();
+  axes.mask("permute", rank);
+  if (axes.size() != rank)
+    throw ShapeError("permute: " + std::to_string(axes.size()) + " axes for shape " + to_string(x.shape()) +
+                     "; name each of its " + std::to_string(rank) + " axes once");
+  ops::Permute rule{};
+  for (std::size_t k = 0; k < rank; ++k) rule.axes[k] = normalize_axis("permute", axes[k], rank);
+  return apply(rule, x);
+}
+
+template <class T>
+Variable<T> transpose(Variable<T> x, Index axis0, Index axis1) {
+  const std::size_t rank = x.shape().rank();
+  ops::Permute rule{};
+  for (std::size_t k = 0; k < rank; ++k) rule.axes[k] = k;
+  std::swap(rule.axes[normalize_axis("transpose", axis0, rank)], rule.axes[normalize_axis("transpose", axis1, rank)]);
+  return apply(rule, x);
+}
+
+template <class T>
+Variable<T> transpose(Variable<T> x) {
+  if (x.shape().rank() < 2)
+    throw ShapeError("transpose: shape " + to_string(x.shape()) +
+                     " has fewer than two axes to exchange; add one with reshape()");
+  return transpose(x, -2, -1);
+}
+
+template <class T>
+Variable<T> slice(Variable<T> x, Index axis, Index start, Index stop, Index step) {
+  const Shape& shape = x.shape();
+  const std::size_t k = normalize_axis("slice", axis, shape.rank());
+  if (step < 1)
+    throw ValueError("slice: step " + std::to_string(step) + " along axis " + std::to_string(k) +
+                     "; a step is at least 1");
+  const Index extent = static_cast<Index>(shape[k]);
+  const auto clip = [extent](Index bound) { return std::clamp<Index>(bound < 0 ? bound + extent : bound, 0, extent); };
+  const Index first = clip(start);
+  const Index length = std::max<Index>(0, (clip(stop) - first + step - 1) / step);
+  const Piece piece{k, static_cast<std::size_t>(first), static_cast<std::size_t>(step),
+                    static_cast<std::size_t>(length)};
+  const AxisView view(shape, k);
+  if (view.outer == 1 && (step == 1 || length <= 1)) return apply_alias(ops::Slice{piece}, x, piece.start * view.inner);
+  return apply(ops::Slice{piece}, x);
+}
+
+template <class T>
+Variable<T> select(Variable<T> x, Index axis, Index index) {
+  const Shape& shape = x.shape();
+  const std::size_t k = normalize_axis("select", axis, shape.rank());
+  const Index extent = static_cast<Index>(shape[k]);
+  if (index < -extent || index >= extent)
+    throw ValueError("select: index " + std::to_string(index) + " is out of range along axis " + std::to_string(k) +
+                     " of shape " + to_string(shape) + ", which has extent " + std::to_string(extent));
+  const ops::Select rule{{{k, static_cast<std::size_t>(index < 0 ? index + extent : index), 1, 1}}};
+  const AxisView view(shape, k);
+  if (view.outer == 1) return apply_alias(rule, x, rule.piece.start * view.inner);
+  return apply(rule, x);
+}
+
+template <class T>
+Variable<T> concat(std::span<const Variable<T>> inputs, Index axis) {
+  if (inputs.empty()) throw ShapeError("concat: needs at least one input");
+  return autograd::apply(ops::Concat{normalize_axis("concat", axis, inputs[0].shape().rank())}, inputs);
+}
+
+template <class T>
+Variable<T> stack(std::span<const Variable<T>> inputs, Index axis) {
+  if (inputs.empty()) throw ShapeError("stack: needs at least one input");
+  return autograd::apply(ops::Stack{normalize_axis("stack", axis, inputs[0].shape().rank() + 1)}, inputs);
+}
+
+namespace {
+
+/// One step with a piece of x for each extent: on x's memory where that is contiguous, else copied.
+template <class T>
+void split_into(Variable<T> x, std::size_t axis, std::span<const std::size_t> extents, std::span<Variable<T>> pieces) {
+  using Table = detail::Table<ops::Split, T>;
+  Tape<T>& tape = x.tape();
+  const SlotId source = x.slot();
+  const Shape shape = x.shape();
+  const AxisView view(shape, axis);
+  const ops::Split rule{axis, tape.keep(extents)};
+  const SlotId first = static_cast<SlotId>(tape.slot_count());
+  const Shape* piece_shape = nullptr;
+  rule.for_each_piece([&](std::size_t, const Piece& piece) {
+    if (!piece_shape || (*piece_shape)[axis] != piece.length) {
+      Shape own = shape;
+      own[axis] = piece.length;
+      piece_shape = tape.keep(own);
+    }
+    const std::size_t size = view.outer * piece.length * view.inner;
+    if (view.outer == 1) {
+      tape.new_alias(source, piece.start * view.inner, piece_shape, size);
+    } else {
+      const SlotId output = tape.new_slot(piece_shape, size, tape.slot(source).needs_gradient);
+      copy_out(piece, static_cast<const T*>(tape.value(source)), shape, tape.value(output), false);
+    }
+  });
+  tape.push_step(&Table::table, Table::keep(tape, rule), {&source, 1}, first,
+                 static_cast<std::uint32_t>(extents.size()));
+  for (std::size_t k = 0; k < extents.size(); ++k) pieces[k] = tape.handle(first + static_cast<SlotId>(k));
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Variable<T>> split(Variable<T> x, std::span<const std::size_t> extents, Index axis) {
+  const std::size_t k = normalize_axis("split", axis, x.shape().rank());
+  std::size_t total = 0;
+  for (const std::size_t extent : extents) total += extent;
+  if (extents.empty() || total != x.shape()[k])
+    throw ShapeError("split: the pieces add up to " + std::to_string(total) + " along axis " + std::to_string(k) +
+                     " of shape " + to_string(x.shape()) + "; they must add up to " + std::to_string(x.shape()[k]));
+  std::vector<Variable<T>> pieces(extents.size());
+  split_into(x, k, extents, std::span(pieces));
+  return pieces;
+}
+
+template <class T>
+void detail::split_evenly(Variable<T> x, Index axis, std::span<std::size_t> extents, std::span<Variable<T>> pieces) {
+  const Shape& shape = x.shape();
+  const std::size_t k = normalize_axis("split", axis, shape.rank());
+  if (shape[k] % pieces.size() != 0)
+    throw ShapeError("split: axis " + std::to_string(k) + " of shape " + to_string(shape) + " has extent " +
+                     std::to_string(shape[k]) + ", not a multiple of " + std::to_string(pieces.size()));
+  std::fill(extents.begin(), extents.end(), shape[k] / pieces.size());
+  split_into<T>(x, k, extents, pieces);
+}
+
+template <class T>
+Variable<T> assemble(const Shape& shape, std::span<const Piece> pieces, std::span<const Variable<T>> inputs) {
+  if (inputs.empty() || inputs.size() != pieces.size())
+    throw ShapeError("assemble: " + std::to_string(inputs.size()) + " inputs for " + std::to_string(pieces.size()) +
+                     " pieces; there must be one each");
+  for (std::size_t k = 0; k < pieces.size(); ++k) {
+    const AxisView view(shape, pieces[k].axis);
+    if (inputs[k].shape().elements() != view.outer * pieces[k].length * view.inner)
+      throw ShapeError("assemble: input " + std::to_string(k) + " has shape " + to_string(inputs[k].shape()) +
+                       ", which does not fill its piece of " + to_string(shape));
+  }
+  Tape<T>& tape = tape_of("assemble", inputs[0]);
+  return autograd::apply(ops::Assemble{shape, tape.keep(pieces)}, inputs);
+}
+
+template <class T>
+Variable<T> detach(Variable<T> x) {
+  using Table = detail::Table<ops::Detach, T>;
+  Tape<T>& tape = tape_of("detach", x);
+  const SlotId source = tape.check("detach", x);
+  const SlotId output = tape.new_detached(source);
+  tape.push_step(&Table::table, nullptr, {&source, 1}, output);
+  return tape.handle(output);
+}
+
+#define INSTANTIATE(T)                                                                                    \
+  template Variable<T> reshape(Variable<T>, const Shape&);                                                \
+  template Variable<T> broadcast_to(Variable<T>, const Shape&);                                           \
+  template Variable<T> sum_to(Variable<T>, const Shape&);                                                 \
+  template Variable<T> permute(Variable<T>, const Axes&);                                                 \
+  template Variable<T> transpose(Variable<T>);                                                            \
+  template Variable<T> transpose(Variable<T>, Index, Index);                                              \
+  template Variable<T> slice(Variable<T>, Index, Index, Index, Index);                                    \
+  template Variable<T> select(Variable<T>, Index, Index);                                                 \
+  template Variable<T> concat(std::span<const Variable<T>>, Index);                                       \
+  template Variable<T> stack(std::span<const Variable<T>>, Index);                                        \
+  template std::vector<Variable<T>> split(Variable<T>, std::span<const std::size_t>, Index);              \
+  template void detail::split_evenly(Variable<T>, Index, std::span<std::size_t>, std::span<Variable<T>>); \
+  template Variable<T> assemble(const Shape&, std::span<const Piece>, std::span<const Variable<T>>);      \
+  template Variable<T> detach(Variable<T>);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+std::vector<RegisteredOp> shape_ops() {
+  const std::vector<Piece> pieces{{0, 0, 1, 2}, {1, 1, 2, 2}, {0, 1, 1, 1}};
+  return {
+      {&ops::Reshape::info,
+       {{"reshape",
+         {{3, 4}},
+         [](auto x) {
+           return reshape(x[0], {2, 6});
+         }},
+        {"reshape to a scalar", {{1, 1}}, [](auto x) { return reshape(x[0], {}); }},
+        {"reshape of a transpose", {{3, 4}}, [](auto x) { return reshape(transpose(x[0]), {12}); }}},
+       {{{{3, 4}},
+         [](auto x) {
+           return reshape(x[0], {5, 2});
+         },
+         "reshape: (3, 4) has 12 elements, (5, 2) has 10; they must be equal"}}},
+      {&ops::BroadcastTo::info,
+       {{"row",
+         {{4}},
+         [](auto x) {
+           return broadcast_to(x[0], {3, 4});
+         }},
+        {"column",
+         {{3, 1}},
+         [](auto x) {
+           return broadcast_to(x[0], {3, 4});
+         }},
+        {"scalar",
+         {{}},
+         [](auto x) {
+           return broadcast_to(x[0], {2, 3});
+         }},
+        {"middle",
+         {{2, 1, 3}},
+         [](auto x) {
+           return broadcast_to(x[0], {2, 4, 3});
+         }},
+        {"empty",
+         {{1, 3}},
+         [](auto x) {
+           return broadcast_to(x[0], {0, 3});
+         }}},
+       {{{{3, 4}},
+         [](auto x) {
+           return broadcast_to(x[0], {3, 5});
+         },
+         "broadcast_to: (3, 4) does not broadcast to (3, 5); aligned at the last axis, each extent must be equal or "
+         "1"}}},
+      {&ops::SumTo::info,
+       {{"to a row", {{3, 4}}, [](auto x) { return sum_to(x[0], {4}); }},
+        {"to a column",
+         {{3, 4}},
+         [](auto x) {
+           return sum_to(x[0], {3, 1});
+         }},
+        {"to a scalar", {{3, 70}}, [](auto x) { return sum_to(x[0], {}); }},
+        {"middle",
+         {{2, 4, 3}},
+         [](auto x) {
+           return sum_to(x[0], {2, 1, 3});
+         }},
+        {"empty",
+         {{0, 3}},
+         [](auto x) {
+           return sum_to(x[0], {1, 3});
+         }}},
+       {{{{3, 4}},
+         [](auto x) {
+           return sum_to(x[0], {2, 4});
+         },
+         "sum_to: (2, 4) does not broadcast to (3, 4); aligned at the last axis, each extent must be equal or 1"}}},
+      {&ops::Permute::info,
+       {{"transpose", {{3, 5}}, [](auto x) { return transpose(x[0]); }},
+        {"permute",
+         {{2, 3, 4}},
+         [](auto x) {
+           return permute(x[0], {2, 0, 1});
+         }},
+        {"transpose of two axes", {{2, 3, 4}}, [](auto x) { return transpose(x[0], 0, -1); }}},
+       {{{{3}},
+         [](auto x) { return transpose(x[0]); },
+         "transpose: shape (3) has fewer than two axes to exchange; add one with reshape()"},
+        {{{2, 3}},
+         [](auto x) {
+           return permute(x[0], {0, 0});
+         },
+         "permute: axis 0 is named twice; name each axis once"}}},
+      {&ops::Slice::info,
+       {{"rows", {{5, 3}}, [](auto x) { return slice(x[0], 0, 1, 4); }},
+        {"columns", {{3, 7}}, [](auto x) { return slice(x[0], 1, -5, -1); }},
+        {"every second", {{2, 7, 3}}, [](auto x) { return slice(x[0], 1, 1, 7, 2); }},
+        {"every second row", {{5, 3}}, [](auto x) { return slice(x[0], 0, 0, 5, 2); }},
+        {"nothing", {{3, 4}}, [](auto x) { return slice(x[0], 1, 2, 2); }},
+        {"overlapping", {{6, 4}}, [](auto x) { return slice(x[0], 0, 0, 5) * slice(x[0], 0, 1, 6); }}},
+       {{{{3, 4}},
+         [](auto x) { return slice(x[0], 1, 0, 4, 0); },
+         "slice: step 0 along axis 1; a step is at least 1"}}},
+      {&ops::Select::info,
+       {{"row", {{4, 3}}, [](auto x) { return select(x[0], 0, 2); }},
+        {"column", {{4, 3}}, [](auto x) { return select(x[0], 1, -1); }},
+        {"middle", {{2, 3, 4}}, [](auto x) { return select(x[0], 1, 1); }},
+        {"row and whole", {{4, 3}}, [](auto x) { return select(x[0], 0, 0) + x[0] * x[0]; }}},
+       {{{{4, 3}},
+         [](auto x) { return select(x[0], 0, 4); },
+         "select: index 4 is out of range along axis 0 of shape (4, 3), which has extent 4"}}},
+      {&ops::Split::info,
+       {{"columns",
+         {{3, 7}},
+         [](auto x) {
+           const auto parts = split(x[0], {1, 4, 2}, 1);
+           return concat({parts[2], parts[1], parts[0] * parts[0]}, 1);
+         }},
+        {"gates, one unused",
+         {{2, 8}},
+         [](auto x) {
+           const auto [i, f, g, o] = split<4>(x[0], 1);
+           return i * f + o;
+         }},
+        {"rows",
+         {{6, 2}},
+         [](auto x) {
+           const auto [a, b, c] = split<3>(x[0], 0);
+           return a * b - c;
+         }}},
+       {{{{3, 7}},
+         [](auto x) {
+           return split(x[0], {3, 3}, 1)[0];
+         },
+         "split: the pieces add up to 6 along axis 1 of shape (3, 7); they must add up to 7"},
+        {{{3, 7}},
+         [](auto x) { return split<4>(x[0], 1)[0]; },
+         "split: axis 1 of shape (3, 7) has extent 7, not a multiple of 4"}}},
+      {&ops::Concat::info,
+       {{"rows", {{2, 3}, {1, 3}, {4, 3}}, [](auto x) { return concat(x, 0); }},
+        {"columns", {{2, 3}, {2, 1}}, [](auto x) { return concat(x, -1); }},
+        {"with nothing", {{2, 3}, {0, 3}}, [](auto x) { return concat(x, 0); }},
+        {"itself",
+         {{2, 3}},
+         [](auto x) {
+           return concat({x[0], 2 * x[0], x[0]}, 1);
+         }}},
+       {{{{2, 3}, {2, 4}},
+         [](auto x) { return concat(x, 0); },
+         "concat: input 1 has shape (2, 4), input 0 has (2, 3); they may differ along axis 0 only"}}},
+      {&ops::Stack::info,
+       {{"first axis", {{2, 3}, {2, 3}}, [](auto x) { return stack(x, 0); }},
+        {"last axis", {{2, 3}, {2, 3}, {2, 3}}, [](auto x) { return stack(x, -1); }},
+        {"scalars", {{}, {}}, [](auto x) { return stack(x, 0); }},
+        {"itself",
+         {{3}},
+         [](auto x) {
+           return stack({x[0], x[0]}, 1);
+         }}},
+       {{{{2, 3}, {3, 2}},
+         [](auto x) { return stack(x, 0); },
+         "stack: input 1 has shape (3, 2), input 0 has (2, 3); stack takes equal shapes"}}},
+      {&ops::Assemble::info,
+       {{"three pieces",
+         {{2, 5}, {3, 2}, {5}},
+         [pieces]<class X>(X x) {
+           return assemble({3, 5}, std::span<const Piece>(pieces), x);
+         }}},
+       {{{{2, 5}, {3, 2}},
+         [pieces](auto x) {
+           return assemble({3, 5}, std::span<const Piece>(pieces), x);
+         },
+         "assemble: 2 inputs for 3 pieces; there must be one each"}}},
+      {&ops::Detach::info, {{"product", {{3, 4}}, [](auto x) { return x[0] * detach(3 * x[0]); }}}, {}},
+  };
+}
+
+}  // namespace autograd

@@ -1,0 +1,368 @@
+#include "autograd/tape.hpp"
+
+#include <algorithm>
+
+#include "autograd/apply.hpp"
+#include "autograd/error.hpp"
+#include "autograd/kernels/strided.hpp"
+
+namespace autograd {
+
+namespace {
+
+template <class T>
+void fill_zero(T* data, std::size_t size) {
+  std::fill(data, data + size, T(0));
+}
+
+constexpr OpInfo variable_info{.name = "variable", .inputs = 0};
+constexpr OpInfo constant_info{.name = "constant", .inputs = 0};
+constexpr OpInfo parameter_info{.name = "parameter", .inputs = 0};
+
+/// Leaves have nothing to run.
+template <class T, const OpInfo& info>
+constexpr OpTable<T> leaf_table{&info, nullptr, nullptr, nullptr, [](const void*) { return std::string(); }};
+
+}  // namespace
+
+void throw_empty_handle(const char* op) {
+  throw TapeError(std::string(op) + ": a default-constructed variable refers to nothing; record it on a tape first");
+}
+
+namespace detail {
+void throw_gradient_shape(const char* op, std::size_t input, const Shape& gradient, const Shape& expected) {
+  throw ShapeError(std::string(op) + ": the vjp gave input " + std::to_string(input) + " a gradient of shape " +
+                   to_string(gradient) + ", the input has " + to_string(expected) + "; they must be equal");
+}
+}  // namespace detail
+
+template <class T>
+Tape<T>::Tape() = default;
+
+template <class T>
+Variable<T> Tape<T>::leaf(const T* data, const Shape& shape, bool needs_gradient) {
+  const SlotId id = new_slot(keep(shape), shape.elements(), needs_gradient);
+  std::copy(data, data + shape.elements(), slots_[id].value);
+  push_step(needs_gradient ? &leaf_table<T, variable_info> : &leaf_table<T, constant_info>, nullptr, {}, id);
+  return handle(id);
+}
+
+template <class T>
+Variable<T> Tape<T>::constant(const Shape& shape, T value) {
+  const SlotId id = new_slot(keep(shape), shape.elements(), false);
+  std::fill_n(slots_[id].value, slots_[id].size, value);
+  push_step(&leaf_table<T, constant_info>, nullptr, {}, id);
+  return handle(id);
+}
+
+template <class T>
+Variable<T> Tape<T>::parameter(Parameter<T>& parameter) {
+  for (const Binding& binding : parameters_)
+    if (binding.parameter == &parameter && binding.version == parameter.version()) return handle(binding.slot);
+  const Shape* shape = keep(parameter.shape());
+  const SlotId id =
+      push_slot(const_cast<T*>(parameter.value().data()), shape, shape->elements(), true, Slot<T>::no_source);
+  slots_[id].parameter = true;
+  parameters_.push_back({&parameter, id, parameter.version()});
+  push_step(&leaf_table<T, parameter_info>, nullptr, {}, id);
+  return handle(id);
+}
+
+template <class T>
+const T* Tape<T>::transposed(SlotId id, bool now) {
+  auto entry = std::find_if(transposes_.begin(), transposes_.end(), [id](const Transpose& t) { return t.slot == id; });
+  if (entry == transposes_.end()) {
+    entry = transposes_.insert(entry, {id, nullptr, 0});
+    if (!now) return nullptr;
+  }
+  if (!entry->values) {
+    const Shape& shape = *slots_[id].shape;
+    T* values = values_.template allocate<T>(slots_[id].size);
+    kernels::strided_copy(shape, static_cast<const T*>(slots_[id].value), kernels::contiguous_strides(shape), values,
+                          {1, static_cast<Index>(shape[0])}, false);
+    entry->values = values;
+    entry->made_at = slots_.size();
+  }
+  return entry->values;
+}
+
+template <class T>
+typename Tape<T>::Mark Tape<T>::mark() const {
+  return {steps_.size(), slots_.size(),      inputs_.size(), parameters_.size(), covers_.size(),
+          names_.size(), transposes_.size(), generation_,    values_.position(), small_.position()};
+}
+
+/// Whether everything recorded before the mark is still there.
+template <class T>
+bool Tape<T>::holds(const Mark& mark) const {
+  return mark.slots <= slots_.size() && mark.steps <= steps_.size() &&
+         (mark.slots == 0 || slots_[mark.slots - 1].generation <= mark.generation);
+}
+
+template <class T>
+void Tape<T>::rewind(const Mark& mark) {
+  if (!holds(mark))
+    throw TapeError("rewind: the mark was set further on than the tape has reached; it was rewound past it before");
+  // A source that stays has lost some of its aliases: from now on it starts from zeros.
+  if (mark.slots > 0)
+    for (std::size_t id = mark.slots; id < slots_.size(); ++id) {
+      const SlotId source = slots_[id].source;
+      if (source < mark.slots) {
+        slots_[source].consumed = true;
+        if (slots_[source].aliases > mark.aliases) slots_[source].aliases = 0;
+      }
+    }
+  steps_.cut(mark.steps);
+  slots_.cut(mark.slots);
+  inputs_.cut(mark.inputs);
+  parameters_.resize(mark.parameters);
+  covers_.cut(mark.aliases);
+  names_.cut(mark.names);
+  transposes_.resize(mark.transposes);
+  for (Transpose& entry : transposes_)
+    if (entry.made_at >= mark.slots) entry.values = nullptr;
+  recent_shapes_.fill(nullptr);
+  values_.rewind(mark.values);
+  small_.rewind(mark.small);
+  ++generation_;
+}
+
+template <class T>
+void Tape<T>::throw_handle(const char* op, Variable<T> x) const {
+  if (!x) throw_empty_handle(op);
+  if (&x.tape() != this)
+    throw TapeError(std::string(op) + ": the operands are on different tapes; record all of them on one tape");
+  throw TapeError("variable used after its tape was cleared (recorded in generation " + std::to_string(x.generation()) +
+                  ", tape is at " + std::to_string(generation_) + "); keep values with .copy(), or record again");
+}
+
+template <class T>
+std::vector<Variable<T>> Tape<T>::find(std::string_view name) {
+  std::vector<Variable<T>> found;
+  for (const Name& entry : names_)
+    if (entry.text == name) found.push_back(handle(entry.slot));
+  return found;
+}
+
+template <class T>
+std::string_view Tape<T>::name_of(SlotId id) const {
+  for (const Name& name : names_)
+    if (name.slot == id) return name.text;
+  return {};
+}
+
+// The sweep.
+
+template <class T>
+void Tape<T>::check_parameters() const {
+  for (const Binding& binding : parameters_)
+    if (binding.version != binding.parameter->version()) {
+      const std::string_view name = name_of(binding.slot);
+      throw TapeError("backward: parameter " + (name.empty() ? std::string() : "\"" + std::string(name) + "\" ") +
+                      "of shape " + to_string(*slots_[binding.slot].shape) +
+                      " was updated after it was recorded (version " + std::to_string(binding.version) + ", now " +
+                      std::to_string(binding.parameter->version()) +
+                      "); call backward() before the update, or record again");
+    }
+}
+
+template <class T>
+void Tape<T>::backward(Variable<T> loss) {
+  const SlotId id = check("backward", loss);
+  if (slots_[id].size != 1)
+    throw ShapeError("backward: the loss must be a scalar, got shape " + to_string(*slots_[id].shape) +
+                     "; reduce it with sum() or mean(), or pass an output gradient");
+  const T one = 1;
+  sweep(id, &one);
+}
+
+template <class T>
+void Tape<T>::backward(Variable<T> output, const Array<T>& output_gradient) {
+  const SlotId id = check("backward", output);
+  if (!(shape_of(output_gradient) == *slots_[id].shape))
+    throw ShapeError("backward: the output gradient has shape " + to_string(shape_of(output_gradient)) +
+                     ", the output " + to_string(*slots_[id].shape) + "; they must be equal");
+  sweep(id, output_gradient.data());
+}
+
+template <class T>
+void Tape<T>::sweep(SlotId output, const T* output_gradient) {
+  if (!slots_[output].needs_gradient)
+    throw TapeError(
+        "backward: the output depends on no variable and no parameter; record its inputs with tape.variable() or "
+        "tape.parameter()");
+  check_parameters();
+  ++sweep_;
+  swept_output_ = output;
+  products_.forget();
+  gradients_.rewind({});
+  Sweeping sweeping(*this);
+  const std::size_t size = slots_[output].size;
+  const Destination<T> seed = gradient_into(output);
+  for (std::size_t k = 0; k < size; ++k) seed.data[k] = output_gradient[k] + (seed.accumulate ? seed.data[k] : T(0));
+
+  const auto end = std::upper_bound(steps_.begin(), steps_.end(), output,
+                                    [](SlotId id, const Step<T>& step) { return id < step.first_output; });
+  for (std::size_t index = static_cast<std::size_t>(end - steps_.begin()); index-- > 0;) {
+    const Step<T>& recorded = steps_[index];
+    const SlotId first = recorded.first_output;
+    if (slots_[first].source != Slot<T>::no_source) {
+      sweep_aliases(recorded);
+      continue;
+    }
+    bool reached = has_gradient(first);
+    for (std::uint32_t k = 1; k < recorded.output_count; ++k) reached |= has_gradient(first + k);
+    if (!reached || recorded.input_count == 0) continue;
+    const Step<T> step = recorded;  // a vjp run on numbers records above the end, which may move the steps
+    Backward<T> call(*this, step);
+    step.op->backward(step.rule, call);
+  }
+  products_.flush([this](std::size_t matrix) { return gradient_into(static_cast<SlotId>(matrix)); });
+  sweeping.finished = true;
+}
+
+/// An alias that shared its source's memory has delivered already. One that nobody wrote leaves a hole there.
+template <class T>
+void Tape<T>::sweep_aliases(const Step<T>& step) {
+  for (std::uint32_t k = 0; k < step.output_count; ++k) {
+    const SlotId id = step.first_output + k;
+    const Slot<T>& alias = slots_[id];
+    if (!alias.needs_gradient) continue;
+    const Slot<T>& source = slots_[alias.source];
+    const std::size_t offset = static_cast<std::size_t>(alias.value - source.value);
+    if (alias.watched) {
+      if (alias.allocated != sweep_) continue;
+      const Destination<T> whole = gradient_into(alias.source);
+      for (std::size_t at = 0; at < alias.size; ++at) whole.data[offset + at] += alias.gradient[at];
+    } else if (alias.allocated != sweep_) {
+      if (source.allocated == sweep_ && source.defined != sweep_)
+        fill_zero(source.gradient + offset, alias.size);
+      else if (source.aliases)
+        covers_[source.aliases - 1].zeroed = sweep_;
+    }
+  }
+}
+
+/// Whether the aliases of a slot are its only readers, disjoint, and together all of it.
+template <class T>
+bool Tape<T>::covered(const Slot<T>& slot) const {
+  const AliasCover& cover = covers_[slot.aliases - 1];
+  return !slot.consumed && cover.disjoint && cover.elements == slot.size && cover.last <= swept_output_ &&
+         cover.zeroed != sweep_;
+}
+
+/// Whether the gradient of an alias of this slot may have more in it than what the readers of that alias contributed.
+template <class T>
+bool Tape<T>::shared(const Slot<T>& slot) const {
+  return slot.parameter || slot.consumed || !covers_[slot.aliases - 1].disjoint;
+}
+
+/// Gives a slot, and before it every slot whose memory it shares, gradient memory.
+template <class T>
+void Tape<T>::prepare(SlotId id) {
+  for (SlotId up = id; slots_[up].allocated != sweep_; up = slots_[up].source) {
+    pending_.push_back(up);
+    if (slots_[up].source == Slot<T>::no_source || slots_[up].watched) break;
+  }
+  for (; !pending_.empty(); pending_.pop_back()) allocate_gradient(pending_.back());
+}
+
+/// Zeroed if contributions to its parts may overlap or leave holes.
+template <class T>
+void Tape<T>::allocate_gradient(SlotId id) {
+  Slot<T>& slot = slots_[id];
+  if (slot.parameter) {
+    const auto is_own = [id](const Binding& binding) { return binding.slot == id; };
+    slot.gradient = std::find_if(parameters_.begin(), parameters_.end(), is_own)->parameter->grad().data();
+    slot.defined = sweep_;
+  } else if (slot.source == Slot<T>::no_source || slot.watched) {
+    slot.gradient = gradients_.template allocate<T>(slot.size);
+  } else {
+    const Slot<T>& source = slots_[slot.source];
+    slot.gradient = source.gradient + (slot.value - source.value);
+    slot.defined = source.defined;
+  }
+  slot.allocated = sweep_;
+  if (slot.aliases && slot.defined != sweep_ && !covered(slot)) {
+    fill_zero(slot.gradient, slot.size);
+    slot.defined = sweep_;
+  }
+}
+
+template <class T>
+Destination<T> Tape<T>::first_gradient(SlotId id) {
+  Slot<T>& slot = slots_[id];
+  if (slot.allocated != sweep_) {
+    if (slot.source != Slot<T>::no_source && slots_[slot.source].allocated == sweep_)
+      allocate_gradient(id);
+    else
+      prepare(id);
+  }
+  if (slot.defined == sweep_) return {slot.gradient, true};
+  slot.defined = sweep_;
+  return {slot.gradient, false};
+}
+
+template <class T>
+Array<T> Tape<T>::gradient(Variable<T> x) const {
+  const SlotId id = check("gradient", x);
+  const Slot<T>& slot = slots_[id];
+  if (sweep_ == 1) throw TapeError("gradient: no backward() yet; sweep first, or use grad() for a recorded gradient");
+  if (slot.parameter)
+    throw TapeError(
+        "gradient: this variable is a Parameter, whose gradient accumulates in the Parameter; read grad() there");
+  Array<T> result = zeros<T>(*slot.shape);
+  if (slot.allocated != sweep_) return result;
+  if (slot.source != Slot<T>::no_source && !slot.watched)
+    for (SlotId alias = id; slots_[alias].source != Slot<T>::no_source && !slots_[alias].watched;
+         alias = slots_[alias].source)
+      if (shared(slots_[slots_[alias].source]))
+        throw TapeError(
+            "gradient: the memory of this slice or reshape is shared with other readers of its source; call "
+            "tape.watch() on it before backward()");
+  std::copy(slot.gradient, slot.gradient + slot.size, result.data());
+  return result;
+}
+
+template <class T>
+void Tape<T>::watch(Variable<T> x) {
+  const SlotId id = check("watch", x);
+  if (slots_[id].parameter) throw TapeError("watch: a Parameter has a gradient of its own; read its grad()");
+  slots_[id].watched = true;
+  if (slots_[id].source != Slot<T>::no_source) slots_[slots_[id].source].consumed = true;
+}
+
+// Handles.
+
+template <class T>
+ArrayView<T> Variable<T>::value() const {
+  Tape<T>& tape = tape_of("value", *this);
+  const Slot<T>& slot = tape.slot(tape.check("value", *this));
+  return view<T>(slot.value, *slot.shape);
+}
+
+template <class T>
+Array<T> Variable<T>::copy() const {
+  Tape<T>& tape = tape_of("copy", *this);
+  const Slot<T>& slot = tape.slot(tape.check("copy", *this));
+  Array<T> result = make_array<T>(*slot.shape);
+  std::copy(slot.value, slot.value + slot.size, result.data());
+  return result;
+}
+
+template <class T>
+T Variable<T>::item() const {
+  Tape<T>& tape = tape_of("item", *this);
+  const Slot<T>& slot = tape.slot(tape.check("item", *this));
+  if (slot.size != 1)
+    throw ShapeError("item: the array has shape " + to_string(*slot.shape) +
+                     ", not one element; use value() or copy()");
+  return *slot.value;
+}
+
+template class Variable<float>;
+template class Variable<double>;
+template class Tape<float>;
+template class Tape<double>;
+
+}  // namespace autograd

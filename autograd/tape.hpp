@@ -1,0 +1,355 @@
+// Tape: the list of steps over slots, in creation order, and the sweep that turns it into gradients.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <iosfwd>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+#include "autograd/arena.hpp"
+#include "autograd/kernels/product_sums.hpp"
+#include "autograd/log.hpp"
+#include "autograd/op.hpp"
+#include "autograd/parameter.hpp"
+#include "autograd/variable.hpp"
+
+namespace autograd {
+
+/// One value. Its storage is its own, or part of the storage of `source` (reshape, leading-axis slices).
+template <class T>
+struct Slot {
+  static constexpr SlotId no_source = ~SlotId(0);
+
+  T* value;
+  T* gradient;
+  const Shape* shape;
+  std::size_t size;
+  std::uint32_t generation;
+  SlotId source;
+  std::uint32_t allocated;  ///< the last sweep in which `gradient` had memory
+  std::uint32_t defined;    ///< the last sweep in which that memory held a gradient
+  std::uint32_t aliases;    ///< index of its AliasCover plus one, 0 without aliases
+  bool needs_gradient;
+  bool consumed;   ///< read by something else than an alias
+  bool parameter;  ///< its value is a Parameter's
+  bool watched;    ///< its gradient has memory of its own
+};
+
+/// One application of an op.
+template <class T>
+struct Step {
+  const OpTable<T>* op;
+  const void* rule;
+  std::uint32_t first_input;
+  std::uint32_t input_count;
+  SlotId first_output;
+  std::uint32_t output_count;
+};
+
+/// The explicit list of everything computed. One per thread; it does not move.
+///
+/// Handles of an earlier generation throw TapeError, and so does a handle of another tape; after any throw the tape is
+/// usable as before the call. clear() and rewind() keep all memory: a second training step allocates nothing.
+template <class T>
+class Tape {
+ public:
+  struct Mark {
+    std::size_t steps, slots, inputs, parameters, aliases, names, transposes;
+    std::uint32_t generation;
+    ValueArena::Position values;
+    SmallArena::Position small;
+  };
+
+  /// Rewinds the tape to where it was, at the end of a block; nothing happens if it was rewound further meanwhile.
+  class Scope {
+   public:
+    explicit Scope(Tape& tape) : tape_(tape), mark_(tape.mark()) {}
+    ~Scope() {
+      if (tape_.holds(mark_)) tape_.rewind(mark_);
+    }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    Tape& tape_;
+    Mark mark_;
+  };
+
+  Tape();
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  /// A leaf whose gradient is wanted; the array is copied.
+  Variable<T> variable(const Array<T>& value) { return leaf(value.data(), shape_of(value), true); }
+  /// A leaf without a gradient; the array is copied.
+  Variable<T> constant(const Array<T>& value) { return leaf(value.data(), shape_of(value), false); }
+  /// A leaf without a gradient of equal elements.
+  Variable<T> constant(const Shape& shape, T value);
+  /// The parameter's own memory as a leaf, the same handle for every call until clear(). backward() adds to its grad().
+  /// The parameter must outlive, and stay where it is for, the tape's generation.
+  Variable<T> parameter(Parameter<T>& parameter);
+
+  /// Sweeps numbers: adds dloss/dp to the grad() of every Parameter, and leaves dloss/dx of every other value readable
+  /// through gradient() until the next sweep, rewind or clear. Nothing is recorded.
+  /// Throws ShapeError unless the loss has one element, TapeError if a parameter was updated since it was recorded.
+  void backward(Variable<T> loss);
+  /// The same from an output of any shape, given dL/doutput of that shape.
+  void backward(Variable<T> output, const Array<T>& output_gradient);
+
+  /// dL/dx of the last backward(), zeros if x did not take part. Throws TapeError for an alias whose memory is shared
+  /// with other readers of its source: watch() it before the sweep.
+  Array<T> gradient(Variable<T> x) const;
+  /// Gives x a gradient buffer of its own in later sweeps.
+  void watch(Variable<T> x);
+
+  Mark mark() const;
+  /// Forgets everything recorded after the mark; handles from before it stay valid.
+  /// Throws TapeError for a mark that the tape was rewound past.
+  void rewind(const Mark& mark);
+  void clear() { rewind(Mark{}); }
+
+  /// Number of recorded steps.
+  std::size_t size() const { return steps_.size(); }
+  /// Bytes held for values and gradients, in use or kept for reuse.
+  std::size_t memory() const { return values_.capacity() + gradients_.capacity() + small_.capacity(); }
+  std::uint32_t generation() const { return generation_; }
+
+  /// The numbered list: `%7 = tanh(%6)  (32, 256)`.
+  void print(std::ostream& out) const;
+  std::string print() const;
+  /// The same as a Graphviz graph.
+  void write_dot(std::ostream& out) const;
+
+  /// Calls the value `name` in print() and in errors. The text is not copied: a literal, or as long-lived as one.
+  void name(Variable<T> x, std::string_view name) { names_.push_back({check("name", x), name}); }
+  /// All values of that name, in the order they were named: find("zi")[t] for a cell that names its pre-activations.
+  std::vector<Variable<T>> find(std::string_view name);
+
+  // What ops are made of.
+
+  /// The slot of a handle. Throws TapeError, naming `op`, for a stale or foreign handle.
+  [[gnu::always_inline]] SlotId check(const char* op, Variable<T> x) const {
+    if (x && &x.tape() == this && x.slot() < slots_.size() && slots_[x.slot()].generation == x.generation()) [[likely]]
+      return x.slot();
+    throw_handle(op, x);
+  }
+  const Slot<T>& slot(SlotId id) const { return slots_[id]; }
+  const Step<T>& step(std::size_t index) const { return steps_[index]; }
+  SlotId input(const Step<T>& step, std::size_t k) const { return inputs_[step.first_input + k]; }
+  Variable<T> handle(SlotId id) { return {this, id, slots_[id].generation}; }
+  /// The name given to a slot, or an empty string.
+  std::string_view name_of(SlotId id) const;
+  std::size_t slot_count() const { return slots_.size(); }
+
+  /// A rule, shape or list of a step, copied to where it lives as long as the step.
+  template <class U>
+  const U* keep(const U& object) {
+    static_assert(std::is_trivially_destructible_v<U>,
+                  "a rule must be trivially destructible: keep its arrays on the tape with keep(std::span)");
+    return new (small_.template allocate<U>(1)) U(object);
+  }
+  template <class U>
+  std::span<const U> keep(std::span<const U> values) {
+    U* copy = small_.template allocate<U>(values.size());
+    std::copy(values.begin(), values.end(), copy);
+    return {copy, values.size()};
+  }
+  /// A shape, shared with others kept lately: most steps repeat one.
+  const Shape* keep(const Shape& shape) {
+    for (const Shape* recent : recent_shapes_)
+      if (recent && *recent == shape) return recent;
+    const Shape* kept = new (small_.template allocate<Shape>(1)) Shape(shape);
+    recent_shapes_[next_recent_++ % recent_shapes_.size()] = kept;
+    return kept;
+  }
+  /// The transpose of a matrix value, made `now` or at the second request; null at the first. Products that read a
+  /// weight for many rows, or again and again, are faster on it.
+  const T* transposed(SlotId id, bool now);
+
+  /// An uninitialised list that lives as long as what is recorded next.
+  template <class U>
+  std::span<U> list(std::size_t count) {
+    static_assert(std::is_trivially_destructible_v<U>);
+    return {small_.template allocate<U>(count), count};
+  }
+  /// A constant on memory that somebody else keeps alive.
+  Variable<T> borrow(Operand<const T> operand) {
+    return handle(push_slot(const_cast<T*>(operand.data), operand.shape, operand.size(), false, Slot<T>::no_source));
+  }
+
+  struct Scratch {
+    std::vector<SlotId> ids;
+    std::vector<const Shape*> shapes;
+    std::vector<Operand<const T>> operands;
+  };
+  /// Room for `count` inputs of the op being recorded.
+  Scratch& scratch(std::size_t count) {
+    scratch_.ids.resize(count);
+    scratch_.shapes.resize(count);
+    scratch_.operands.resize(count);
+    return scratch_;
+  }
+
+  /// A slot with uninitialised memory of its own.
+  SlotId new_slot(const Shape* shape, std::size_t size, bool needs_gradient) {
+    return push_slot(values_.template allocate<T>(size), shape, size, needs_gradient, Slot<T>::no_source);
+  }
+  /// A slot inside the memory of `source`, from element `offset` on.
+  SlotId new_alias(SlotId source, std::size_t offset, const Shape* shape, std::size_t size) {
+    Slot<T>& from = slots_[source];
+    T* begin = from.value + offset;
+    T* end = begin + size;
+    if (sweeping_) return push_slot(begin, shape, size, false, Slot<T>::no_source);
+    if (from.needs_gradient) {
+      if (from.aliases == 0) {
+        covers_.push_back({begin, begin, 0, 0, true, 0});
+        from.aliases = static_cast<std::uint32_t>(covers_.size());
+      }
+      AliasCover& cover = covers_[from.aliases - 1];
+      cover.disjoint &= begin >= cover.end || end <= cover.begin;
+      cover.begin = std::min(cover.begin, begin);
+      cover.end = std::max(cover.end, end);
+      cover.elements += size;
+      cover.last = static_cast<SlotId>(slots_.size());
+    }
+    const bool needs_gradient = from.needs_gradient;
+    return push_slot(begin, shape, size, needs_gradient, source);
+  }
+  /// A slot on the memory of `source` that passes no gradient.
+  SlotId new_detached(SlotId source) {
+    const Slot<T>& from = slots_[source];
+    return push_slot(from.value, from.shape, from.size, false, Slot<T>::no_source);
+  }
+  void push_step(const OpTable<T>* op, const void* rule, std::span<const SlotId> inputs, SlotId first_output,
+                 std::uint32_t output_count = 1) {
+    const bool reads = slots_[first_output].source == Slot<T>::no_source && !sweeping_;
+    const std::uint32_t first_input = static_cast<std::uint32_t>(inputs_.size());
+    for (const SlotId id : inputs) {
+      slots_[id].consumed |= reads;
+      inputs_.push_back(id);
+    }
+    steps_.push_back({op, rule, first_input, static_cast<std::uint32_t>(inputs.size()), first_output, output_count});
+  }
+  T* value(SlotId id) { return slots_[id].value; }
+  /// Forgets slots that no step has taken as its outputs: a rule has thrown.
+  void abandon(SlotId first) { slots_.cut(first); }
+
+  /// Where the next contribution to the gradient of a slot goes, during a sweep.
+  [[gnu::always_inline]] Destination<T> gradient_into(SlotId id) {
+    Slot<T>& slot = slots_[id];
+    if (slot.defined == sweep_) return {slot.gradient, true};
+    if (slot.source != Slot<T>::no_source || slot.aliases || slot.parameter) return first_gradient(id);
+    slot.gradient = gradients_.template allocate<T>(slot.size);
+    slot.allocated = slot.defined = sweep_;
+    return {slot.gradient, false};
+  }
+  bool has_gradient(SlotId id) const { return slots_[id].allocated == sweep_; }
+  /// Adds gᵀ x to the gradient of a matrix, for g (rows, m) and x (rows, n). Thin products into one Parameter are
+  /// gathered and multiplied together, before the end of the sweep.
+  void add_product(SlotId matrix, std::size_t rows, std::size_t m, const T* g, std::size_t n, const T* x) {
+    const auto into = [this](std::size_t id) { return gradient_into(static_cast<SlotId>(id)); };
+    if (slots_[matrix].parameter && rows <= thin_product) {
+      products_.add(matrix, rows, m, g, n, x, into);
+    } else {
+      const Destination<T> to = into(matrix);
+      kernels::gemm(true, false, m, n, rows, g, x, to.data, to.accumulate);
+    }
+  }
+
+ private:
+  struct Binding {
+    Parameter<T>* parameter;
+    SlotId slot;
+    std::uint64_t version;
+  };
+  /// What of a slot its aliases cover, and whether they may store instead of add.
+  struct AliasCover {
+    T* begin;
+    T* end;
+    std::size_t elements;
+    SlotId last;
+    bool disjoint;
+    std::uint32_t zeroed;  ///< the sweep in which the source has to start from zeros
+  };
+  struct Transpose {
+    SlotId slot;
+    const T* values;
+    std::size_t made_at;  ///< number of slots then
+  };
+  /// During a sweep: what rules record to compute numbers leaves no trace on the slots they read. Of a sweep that ends
+  /// in an exception no gradient is left.
+  struct Sweeping {
+    Tape& tape;
+    bool finished = false;
+    explicit Sweeping(Tape& tape) : tape(tape) { tape.sweeping_ = true; }
+    ~Sweeping() {
+      tape.sweeping_ = false;
+      if (!finished) ++tape.sweep_;
+    }
+  };
+  struct Name {
+    SlotId slot;
+    std::string_view text;
+  };
+
+  SlotId push_slot(T* value, const Shape* shape, std::size_t size, bool needs_gradient, SlotId source) {
+    slots_.push_back({value, nullptr, shape, size, generation_, source, 0, 0, 0, needs_gradient, false, false, false});
+    return static_cast<SlotId>(slots_.size() - 1);
+  }
+  Variable<T> leaf(const T* data, const Shape& shape, bool needs_gradient);
+  [[noreturn]] void throw_handle(const char* op, Variable<T> x) const;
+  bool holds(const Mark& mark) const;
+  void check_parameters() const;
+  void sweep(SlotId output, const T* output_gradient);
+  void sweep_aliases(const Step<T>& step);
+  bool covered(const Slot<T>& slot) const;
+  bool shared(const Slot<T>& slot) const;
+  void prepare(SlotId id);
+  void allocate_gradient(SlotId id);
+  Destination<T> first_gradient(SlotId id);
+
+  Log<Slot<T>> slots_;
+  Log<Step<T>> steps_;
+  Log<SlotId> inputs_;
+  std::vector<Binding> parameters_;
+  Log<AliasCover> covers_;
+  Log<Name> names_;
+  std::vector<Transpose> transposes_;
+  std::array<const Shape*, 8> recent_shapes_{};
+  std::size_t next_recent_ = 0;
+  ValueArena values_;
+  ValueArena gradients_;
+  SmallArena small_;                              ///< rules, shapes and lists
+  static constexpr std::size_t thin_product = 4;  ///< rows from which BLAS is no faster on more of them
+  kernels::ProductSums<T> products_;
+  Scratch scratch_;
+  std::vector<SlotId> pending_;
+  std::uint32_t generation_ = 1;
+  std::uint32_t sweep_ = 1;
+  SlotId swept_output_ = 0;
+  bool sweeping_ = false;
+};
+
+[[noreturn]] void throw_empty_handle(const char* op);
+
+extern template class Tape<float>;
+extern template class Tape<double>;
+
+/// The tape of an op's first operand. Throws TapeError for a handle that refers to nothing.
+template <class T>
+Tape<T>& tape_of(const char* op, Variable<T> x) {
+  if (!x) throw_empty_handle(op);
+  return x.tape();
+}
+
+template <class T>
+const Shape& Variable<T>::shape() const {
+  Tape<T>& tape = tape_of("shape", *this);
+  return *tape.slot(tape.check("shape", *this)).shape;
+}
+
+}  // namespace autograd

@@ -1,0 +1,47 @@
+// Variable: a trivially copyable handle on a value recorded on a tape.
+#pragma once
+
+#include <cstdint>
+
+#include "autograd/array.hpp"
+
+namespace autograd {
+
+template <class T>
+class Tape;
+
+using SlotId = std::uint32_t;
+
+/// {tape, slot, generation}. Valid until its tape is cleared, or rewound to before it was recorded; every use after
+/// that throws TapeError. A default-constructed handle refers to nothing.
+template <class T>
+class Variable {
+ public:
+  using value_type = T;
+
+  Variable() = default;
+  Variable(Tape<T>* tape, SlotId slot, std::uint32_t generation) : tape_(tape), slot_(slot), generation_(generation) {}
+
+  explicit operator bool() const { return tape_ != nullptr; }
+  Tape<T>& tape() const { return *tape_; }
+  SlotId slot() const { return slot_; }
+  std::uint32_t generation() const { return generation_; }
+
+  inline const Shape& shape() const;
+  /// A read-only xtensor view, valid while the handle is.
+  ArrayView<T> value() const;
+  /// An array of one's own.
+  Array<T> copy() const;
+  /// The value of a one-element array. Throws ShapeError otherwise.
+  T item() const;
+
+ private:
+  Tape<T>* tape_ = nullptr;
+  SlotId slot_ = 0;
+  std::uint32_t generation_ = 0;
+};
+
+extern template class Variable<float>;
+extern template class Variable<double>;
+
+}  // namespace autograd

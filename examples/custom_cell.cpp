@@ -1,0 +1,127 @@
+// A recurrent cell of one's own: the minimal gated unit (Zhou, Wu, Zhang and Zhou 2016), checked and trained.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <sstream>
+
+#include "autograd/autograd.hpp"
+#include "nn/nn.hpp"
+
+using autograd::concat;
+
+//   f = σ(x W_fᵀ + h' U_fᵀ + b_f)
+//   g = tanh(x W_gᵀ + (f h') U_gᵀ + b_g)
+//   h = (1 - f) h' + f g
+template <class T>
+struct MinimalGatedUnit {
+  std::size_t hidden;
+  nn::Linear<T> forget, candidate;  // of [x, h'] and of [x, f h']
+
+  MinimalGatedUnit(std::size_t input, std::size_t hidden, nn::Generator& generator)
+      : hidden(hidden), forget(input + hidden, hidden, generator), candidate(input + hidden, hidden, generator) {}
+
+  nn::Variable<T> operator()(nn::Variable<T> x, nn::Variable<T> h) {
+    const auto f = sigmoid(forget(concat({x, h}, 1)));
+    const auto g = tanh(candidate(concat({x, f * h}, 1)));
+    return (1 - f) * h + f * g;
+  }
+  nn::Variable<T> zero_state(nn::Tape<T>& tape, std::size_t batch) const {
+    return tape.constant({batch, hidden}, T(0));
+  }
+  static void visit(auto& self, auto&& visitor) {
+    visitor("forget", self.forget);
+    visitor("candidate", self.candidate);
+  }
+};
+
+namespace {
+
+/// The whole model: the cell over a sequence, and a linear readout of its last state.
+template <class T>
+struct Model {
+  nn::Recurrent<MinimalGatedUnit<T>> recurrent;
+  nn::Linear<T> head;
+
+  Model(std::size_t hidden, nn::Generator& generator)
+      : recurrent(MinimalGatedUnit<T>(2, hidden, generator)), head(hidden, 1, generator) {}
+  nn::Variable<T> operator()(nn::Variable<T> x) { return head(recurrent(x).state); }
+
+  static void visit(auto& self, auto&& visitor) {
+    visitor("recurrent", self.recurrent);
+    visitor("head", self.head);
+  }
+};
+
+/// The adding problem (Hochreiter and Schmidhuber 1997): two of the numbers are marked, the target is their sum.
+struct Batch {
+  nn::Array<double> x, target;  // (time, batch, [number, mark]) and (batch, 1)
+
+  Batch(std::size_t steps, std::size_t size, nn::Generator& generator)
+      : x(autograd::zeros<double>({steps, size, 2})), target(autograd::zeros<double>({size, 1})) {
+    for (std::size_t b = 0; b < size; ++b) {
+      for (std::size_t t = 0; t < steps; ++t) x(t, b, 0) = autograd::uniform(generator);
+      for (const std::size_t half : {std::size_t(0), steps / 2}) {
+        const std::size_t t = half + static_cast<std::size_t>(autograd::uniform(generator) * double(steps / 2));
+        x(t, b, 1) = 1;
+        target(b, 0) += x(t, b, 0);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Trains a minimal gated unit, a cell written in this program, on the adding problem."};
+  std::size_t updates = 600, steps = 10, hidden = 16;
+  std::uint64_t seed = 1;
+  app.add_option("--updates", updates, "training steps")->capture_default_str();
+  app.add_option("--steps", steps, "length of the sequences")->check(CLI::Range(2, 1000))->capture_default_str();
+  app.add_option("--hidden", hidden, "width of the state")->check(CLI::PositiveNumber)->capture_default_str();
+  bool print_tape = false;
+  app.add_option("--seed", seed)->capture_default_str();
+  app.add_flag("--print-tape", print_tape, "print what one step of the cell records, and stop");
+  CLI11_PARSE(app, argc, argv);
+
+  nn::Generator generator(seed);
+  Model<double> model(hidden, generator);
+  autograd::Tape<double> tape;
+
+  if (print_tape) {
+    const auto x = named("x", tape.constant(nn::normal<double>({3, 2}, 0, 1, generator)));
+    const auto h = named("h'", tape.constant(nn::normal<double>({3, hidden}, 0, 1, generator)));
+    named("h", model.recurrent.cell(x, h));
+    fmt::print("{}", tape.print());
+    return 0;
+  }
+
+  // Is the gradient of the cell right? In first and second order, against the complex step.
+  const auto report = autograd::gradient_check(
+      [&](auto in) {
+        MinimalGatedUnit<double>& cell = model.recurrent.cell;
+        return cell(in[0], cell(in[0], in[1]));
+      },
+      {nn::normal<double>({3, 2}, 0, 1, generator), nn::normal<double>({3, hidden}, 0, 1, generator)});
+  std::ostringstream text;
+  text << report;
+  fmt::print("gradient check: {}\n", text.str());
+  if (!report.agrees(1e-12)) return 1;
+
+  nn::Adam<double> optimizer(model, {.learning_rate = 0.01});
+  double first = 0, recent = 0;
+  for (std::size_t update = 1; update <= updates; ++update) {
+    const Batch batch(steps, 32, generator);
+    tape.clear();
+    const auto loss = mse(model(tape.constant(batch.x)), tape.constant(batch.target));
+    optimizer.zero_grad();
+    tape.backward(loss);
+    nn::clip_grad_norm<double>(optimizer.parameters(), 1.0);
+    optimizer.step();
+    if (update == 1) first = recent = loss.item();
+    recent = 0.95 * recent + 0.05 * loss.item();
+    if (update % 100 == 0) fmt::print("update {:4}  mean squared error {:.5f}\n", update, recent);
+  }
+  fmt::print("{} parameters; the error fell from {:.4f} to {:.4f} (guessing the mean: 0.1667)\n",
+             nn::parameter_count(model), first, recent);
+  return recent < first ? 0 : 1;
+}

@@ -1,0 +1,13 @@
+# The defaults: better than both simple methods, 12 and 24 months ahead.
+include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
+forecast(0 "" --data ${DATA} --seed ${SEED} --output ${folder})
+file(READ ${folder}/metrics.json metrics)
+foreach(horizon 12 24)
+  string(JSON model GET "${metrics}" horizons ${horizon} model)
+  foreach(method persistence seasonal_naive)
+    string(JSON other GET "${metrics}" horizons ${horizon} ${method})
+    if(NOT model LESS other)
+      message(FATAL_ERROR "${horizon} months ahead: ${model}, and ${other} for ${method}")
+    endif()
+  endforeach()
+endforeach()

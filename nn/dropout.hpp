@@ -1,0 +1,31 @@
+// Dropout: in training, elements are zero at random.
+#pragma once
+
+#include <string>
+
+#include "autograd/error.hpp"
+#include "autograd/ops/random.hpp"
+
+namespace nn {
+
+/// Each element is 0 with the given probability, otherwise multiplied by 1 / (1 - probability); outside training the
+/// identity.
+template <class T>
+struct Dropout {
+  double probability;
+  bool training = true;
+
+  /// Throws ValueError unless 0 <= probability < 1.
+  explicit Dropout(double probability) : probability(probability) {
+    if (!(probability >= 0 && probability < 1))
+      throw autograd::ValueError("dropout: the probability must be in [0, 1), got " + std::to_string(probability));
+  }
+
+  autograd::Variable<T> operator()(autograd::Variable<T> x, autograd::Generator& generator) const {
+    return training && probability > 0 ? autograd::dropout(x, probability, generator) : x;
+  }
+
+  static void visit(auto&, auto&&) {}
+};
+
+}  // namespace nn

@@ -1,0 +1,399 @@
+// Reads wengert/1 in one pass. Numbers go to buffers of their own until the whole file has proved good.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "autograd/error.hpp"
+#include "nn/io/file.hpp"
+#include "nn/io/json.hpp"
+#include "nn/io/json_format.hpp"
+#include "nn/io/json_scanner.hpp"
+
+namespace nn::io {
+
+using autograd::Shape;
+
+namespace {
+
+/// Other formats, by a key at the top of the file.
+struct Dialect {
+  const char* key;
+  const char* name;
+};
+constexpr std::array dialects{Dialect{"layers", "an RTNeural model"}, Dialect{"modelTopology", "a TensorFlow.js model"},
+                              Dialect{"image_data_format", "a frugally-deep model"},
+                              Dialect{"state_dict", "a GuitarML model"},
+                              Dialect{"architecture", "a Neural Amp Modeler (.nam) model"}};
+
+/// What a value of the file is, in the order of `expected`.
+enum class Role {
+  file,
+  parameters,
+  metadata,
+  module,
+  parameter,
+  modules,
+  shape,
+  data,
+  extent,
+  number,
+  attribute,
+  header,
+  note,
+  anything
+};
+constexpr std::array expected{"an object",
+                              "an object",
+                              "an object",
+                              "an object",
+                              "an object with \"shape\" and \"data\"",
+                              "a list of objects",
+                              "a list of extents",
+                              "a flat list of numbers",
+                              "a whole number, not negative",
+                              "a number",
+                              "a text, a number, true or false",
+                              "a text",
+                              "a text",
+                              "anything"};
+static_assert(expected.size() == static_cast<std::size_t>(Role::anything) + 1);
+
+const char* expectation(Role role) { return expected[static_cast<std::size_t>(role)]; }
+bool is_object(Role role) { return role <= Role::parameter; }
+bool is_list(Role role) { return role >= Role::modules && role <= Role::data; }
+
+/// Whether an array of `shape` has `count` elements, for extents whose product may overflow.
+bool holds(const Shape& shape, std::size_t count) {
+  if (std::find(shape.begin(), shape.end(), std::size_t{0}) != shape.end()) return count == 0;
+  std::size_t product = 1;
+  for (const std::size_t extent : shape) {
+    if (extent > count / product) return false;
+    product *= extent;
+  }
+  return product == count;
+}
+
+/// Names and what is wrong with them, as one text.
+struct Faults {
+  std::size_t count = 0;
+  std::string names = {};
+
+  void add(const std::string& name) { names += (count++ ? ", " : "") + name; }
+};
+
+std::string shown_value(const Attribute& attribute) {
+  const bool is_text = attribute.kind == Attribute::Kind::text;
+  return is_text ? '"' + shown(attribute.text) + '"' : detail::value_text(attribute);
+}
+
+/// A parameter of the model, and what the file has for it.
+struct Target {
+  Shape shape = {};
+  bool found = false;
+  std::vector<double> values = {};
+};
+
+class Reader : JsonScanner {
+ public:
+  /// Without a model, names and shapes are not compared.
+  Reader(std::string who, std::string source, std::string_view text, const detail::MutableContents* model,
+         const LoadOptions& options)
+      : JsonScanner(std::move(who), std::move(source), text), model_(model), options_(options) {
+    if (!model_) return;
+    detail::check_parameters("load_json", *model_);
+    for (const auto& [name, parameter] : model_->parameters)
+      targets_[name].shape = std::visit([](const auto* p) { return p->shape(); }, parameter);
+  }
+
+  /// The metadata of the file, once everything else has proved good.
+  Metadata read() {
+    scan();
+    if (skipping_ && header_known()) {
+      skipping_ = false;
+      scan();
+    }
+    if (format_.empty()) refuse(foreign());
+    if (dtype_.empty()) refuse("\"dtype\" is missing");
+    if (!has_parameters_) refuse("\"parameters\" is missing");
+    if (model_) check_model();
+    return std::move(metadata_);
+  }
+
+  /// What the file has for a parameter of the model.
+  const std::vector<double>& values(const std::string& name) const { return targets_.at(name).values; }
+
+ private:
+  struct Level {
+    Role role;
+    std::set<std::string> keys = {};
+  };
+
+  /// What the value at hand is.
+  Role role() const {
+    if (levels_.empty()) return Role::file;
+    switch (levels_.back().role) {
+      case Role::file:
+        return top_role();
+      case Role::modules:
+        return Role::module;
+      case Role::module:
+        return Role::attribute;
+      case Role::parameters:
+        return Role::parameter;
+      case Role::parameter:
+        return key() == "shape" ? Role::shape : Role::data;
+      case Role::shape:
+        return Role::extent;
+      case Role::data:
+        return Role::number;
+      case Role::metadata:
+        return Role::note;
+      default:
+        return Role::anything;
+    }
+  }
+
+  Role top_role() const {
+    if (key() == "format" || key() == "dtype") return Role::header;
+    if (skipping_) return Role::anything;
+    if (key() == "modules") return Role::modules;
+    if (key() == "parameters") return Role::parameters;
+    if (key() == "metadata") return Role::metadata;
+    return Role::anything;
+  }
+
+  void on_open(Container container) override {
+    const Role role = this->role();
+    const bool fits = container == Container::object ? is_object(role) : is_list(role);
+    if (!fits && role != Role::anything) mismatch(container, expectation(role));
+    if (role == Role::parameters) has_parameters_ = true;
+    if (role == Role::module) attributes_.clear();
+    if (role == Role::parameter) begin_parameter();
+    if (role == Role::data && target_) target_->values.reserve(std::min(capacity_, values_left()));
+    levels_.push_back({role});
+  }
+
+  void on_key() override {
+    Level& level = levels_.back();
+    if (level.role == Role::anything) return;
+    if (level.role == Role::file) check_top(key());
+    if (level.role == Role::parameter && key() != "shape" && key() != "data")
+      fail("unknown key; a parameter has \"shape\" and \"data\"");
+    if (!level.keys.insert(key()).second) fail("the key occurs twice");
+    if (level.role != Role::parameters && level.keys.size() > detail::max_keys)
+      fail("more than " + std::to_string(detail::max_keys) + " keys");
+  }
+
+  void on_scalar(Scalar value) override {
+    const Role role = this->role();
+    auto* const number = std::get_if<Number>(&value);
+    auto* const text = std::get_if<std::string>(&value);
+    auto* const truth = std::get_if<bool>(&value);
+    if (role == Role::anything) return;
+    if (role == Role::number && number) return store(*number);
+    if (role == Role::extent && number && add_extent(number->text)) return;
+    if (role == Role::header && text) return read_header(*text);
+    if (role == Role::note && text)
+      metadata_[key()] = std::move(*text);
+    else if (role == Role::attribute && text)
+      attributes_.emplace_back(key(), std::move(*text));
+    else if (role == Role::attribute && number)
+      attributes_.emplace_back(key(), number->approximate);
+    else if (role == Role::attribute && truth)
+      attributes_.emplace_back(key(), *truth);
+    else
+      mismatch(value, expectation(role));
+  }
+
+  void on_close() override {
+    const Level level = std::move(levels_.back());
+    levels_.pop_back();
+    if (level.role == Role::parameter) end_parameter(level.keys);
+    if (level.role == Role::module) end_module();
+  }
+
+  bool header_known() const { return !format_.empty() && !dtype_.empty(); }
+
+  /// Until format and dtype are known, everything else is skipped, to be read in a second pass.
+  void check_top(const std::string& key) {
+    constexpr std::array own{"modules", "parameters", "optimizer", "rng", "self_test", "metadata"};
+    if (key == "format" || key == "dtype") return;
+    const bool known = std::find(own.begin(), own.end(), key) != own.end();
+    if (header_known()) {
+      if (!known) fail("unknown key; notes belong in \"metadata\"");
+      return;
+    }
+    skipping_ = true;
+    if (known) return;
+    for (std::size_t k = 0; k < dialects.size(); ++k)
+      if (key == dialects[k].key) dialect_ = std::min(dialect_, k);
+    state_dict_ = state_dict_ || key.find('.') != std::string::npos || key.starts_with("weight");
+  }
+
+  void read_header(const std::string& value) {
+    if (key() == "format") {
+      if (value.starts_with("wengert/") && value != detail::format_name)
+        fail("format \"" + shown(value) + "\", this library reads \"" + std::string(detail::format_name) +
+             "\"; update it, or save the file in that format");
+      if (value != detail::format_name)
+        fail("format \"" + shown(value) + "\", expected \"" + std::string(detail::format_name) + "\"");
+      format_ = value;
+    } else {
+      if (value != "float32" && value != "float64")
+        fail("dtype \"" + shown(value) + "\", expected \"float32\" or \"float64\"");
+      if (value == "float64" && model_is_float() && !options_.allow_narrowing)
+        fail("the file is float64, the model float32; set allow_narrowing to round every number");
+      dtype_ = value;
+    }
+  }
+
+  bool model_is_float() const { return model_ && detail::is_float(*model_); }
+
+  std::string foreign() const {
+    const std::string what = "not a " + std::string(detail::format_name) + " file, \"format\" is missing";
+    if (dialect_ < dialects.size()) return what + "; it looks like " + dialects[dialect_].name;
+    return state_dict_ ? what + "; it looks like a bare PyTorch state dict" : what;
+  }
+
+  void begin_parameter() {
+    const auto found = targets_.find(key());
+    target_ = found == targets_.end() ? nullptr : &found->second;
+    capacity_ = target_ ? target_->shape.elements() : 0;
+    shape_ = {};
+    count_ = 0;
+  }
+
+  bool add_extent(std::string_view text) {
+    std::size_t extent = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), extent);
+    if (error != std::errc() || end != text.data() + text.size()) return false;
+    if (shape_.rank() == Shape::max_rank) fail("more than " + std::to_string(Shape::max_rank) + " axes");
+    shape_.push_back(extent);
+    return true;
+  }
+
+  /// Keeps no more numbers than the model has room for.
+  void store(const Number& number) {
+    const double value = dtype_ == "float32" ? rounded<float>(number) : rounded<double>(number);
+    if (model_is_float() && !std::isfinite(static_cast<float>(value))) fail("the number is too large for float32");
+    if (count_++ < capacity_) target_->values.push_back(value);
+  }
+
+  /// The T nearest to the decimal number. (By way of double it would be rounded twice: 7.038531e-26 differs.)
+  template <class T>
+  double rounded(const Number& number) const {
+    T value = 0;
+    const std::errc error = std::from_chars(number.text.data(), number.text.data() + number.text.size(), value).ec;
+    if (error != std::errc()) value = static_cast<T>(number.approximate);  // beyond the range of T, up or down
+    if (!std::isfinite(value)) fail("the number is too large for float32");
+    return value;
+  }
+
+  void end_parameter(const std::set<std::string>& keys) {
+    for (const char* key : {"shape", "data"})
+      if (!keys.contains(key)) fail("\"" + std::string(key) + "\" is missing");
+    if (!holds(shape_, count_))
+      fail("shape " + to_string(shape_) + " does not fit the " + std::to_string(count_) + " numbers of data");
+    if (!target_) {
+      if (model_) unexpected_.add(shown(key()));
+      return;
+    }
+    target_->found = true;
+    if (shape_ == target_->shape) return;
+    wrong_shape_.add(key() + ": file " + to_string(shape_) + ", model " + to_string(target_->shape));
+    target_->values = std::vector<double>();  // gives the memory back
+  }
+
+  void end_module() {
+    if (!model_) return;
+    for (const auto& [path, description] : model_->modules) {
+      if (std::find(attributes_.begin(), attributes_.end(), Attribute("name", path)) == attributes_.end()) continue;
+      std::vector<Attribute> own = description.attributes;
+      own.emplace_back("type", description.type);
+      for (const Attribute& ours : own)
+        for (const Attribute& theirs : attributes_)
+          if (ours.name == theirs.name && !(ours == theirs))
+            different_.add(path + (path.empty() ? "" : ".") + ours.name + ": file " + shown_value(theirs) + ", model " +
+                           shown_value(ours));
+    }
+  }
+
+  void check_model() const {
+    Faults missing;
+    for (const auto& [name, parameter] : model_->parameters)
+      if (!targets_.at(name).found) missing.add(name);
+    Faults all;
+    const auto add = [&](const char* what, const Faults& faults) {
+      if (faults.count) all.add(std::to_string(faults.count) + " " + what + " (" + faults.names + ")");
+    };
+    add("missing", missing);
+    add("unexpected", unexpected_);
+    add("wrong shape", wrong_shape_);
+    if (!all.count) add("different", different_);  // where sizes differ, shapes have
+    if (all.count) throw autograd::FormatError("load_json: " + all.names);
+  }
+
+  const detail::MutableContents* model_;
+  LoadOptions options_;
+
+  std::vector<Level> levels_;
+  bool skipping_ = false;
+  std::string format_, dtype_;
+  std::size_t dialect_ = dialects.size();
+  bool state_dict_ = false;
+  bool has_parameters_ = false;
+  Metadata metadata_;
+
+  // The parameter at hand.
+  Target* target_ = nullptr;
+  std::size_t capacity_ = 0, count_ = 0;
+  Shape shape_;
+
+  // The module at hand.
+  std::vector<Attribute> attributes_;
+
+  std::map<std::string, Target> targets_;
+  Faults unexpected_, wrong_shape_, different_;
+};
+
+Metadata read(const detail::MutableContents& model, std::string source, std::string_view text,
+              const LoadOptions& options) {
+  Reader reader("load_json", std::move(source), text, &model, options);
+  Metadata metadata = reader.read();
+  for (const auto& [name, parameter] : model.parameters)
+    std::visit(
+        [&values = reader.values(name)]<class T>(Parameter<T>* p) {
+          p->update([&](auto& target) {
+            std::transform(values.begin(), values.end(), target.data(), [](double v) { return static_cast<T>(v); });
+          });
+        },
+        parameter);
+  return metadata;
+}
+
+}  // namespace
+
+namespace detail {
+
+Metadata read(const MutableContents& model, std::string_view text, const LoadOptions& options) {
+  return io::read(model, "", text, options);
+}
+
+Metadata load(const MutableContents& model, const std::filesystem::path& path, const LoadOptions& options) {
+  return io::read(model, path.string(), read_file(path), options);
+}
+
+Metadata load(const MutableContents& model, std::istream& stream, const LoadOptions& options) {
+  return io::read(model, "", read_stream(stream), options);
+}
+
+}  // namespace detail
+
+Metadata read_metadata(const std::filesystem::path& path) {
+  const std::string text = read_file(path);
+  return Reader("read_metadata", path.string(), text, nullptr, {}).read();
+}
+
+}  // namespace nn::io

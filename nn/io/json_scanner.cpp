@@ -1,0 +1,212 @@
+#include "nn/io/json_scanner.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "autograd/error.hpp"
+
+namespace nn::io {
+
+using autograd::FormatError;
+using nlohmann::json;
+
+namespace {
+
+constexpr std::size_t max_depth = 64;
+constexpr std::size_t max_digits = 1100;  // 2^-1074 in full, the longest number that a double can need, has 1076
+constexpr std::size_t max_shown = 80;
+
+bool in_number(char c) { return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'; }
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+const char* name(JsonScanner::Container container) {
+  return container == JsonScanner::Container::object ? "an object" : "a list";
+}
+
+/// An iterator that lets the scanner see how far the parser has come.
+struct Cursor {
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = const char&;
+
+  const char** at;
+
+  reference operator*() const { return **at; }
+  Cursor& operator++() {
+    ++*at;
+    return *this;
+  }
+  Cursor operator++(int) { return ++*this; }
+  friend bool operator==(const Cursor& a, const Cursor& b) { return *a.at == *b.at; }
+};
+
+}  // namespace
+
+std::string shown(std::string_view text) {
+  const bool cut = text.size() > max_shown;
+  const json quoted = std::string(text.substr(0, max_shown)) + (cut ? "..." : "");
+  const std::string result = quoted.dump(-1, ' ', false, json::error_handler_t::replace);
+  return result.substr(1, result.size() - 2);
+}
+
+/// What the parser calls.
+struct JsonScanner::Events {
+  JsonScanner& scanner;
+
+  bool null() { return scalar(nullptr); }
+  bool boolean(bool value) { return scalar(value); }
+  bool number_integer(json::number_integer_t value) { return number(static_cast<double>(value)); }
+  bool number_unsigned(json::number_unsigned_t value) { return number(static_cast<double>(value)); }
+  bool number_float(double value, const std::string&) { return number(value); }
+  bool string(std::string& value) { return scalar(std::move(value)); }
+  bool binary(json::binary_t&) { return false; }  // not in a text
+  bool start_object(std::size_t) { return open(Container::object); }
+  bool start_array(std::size_t) { return open(Container::list); }
+  bool end_object() { return close(); }
+  bool end_array() { return close(); }
+
+  bool key(std::string& key) {
+    scanner.path_.back().key = key;
+    scanner.on_key();
+    return true;
+  }
+
+  bool parse_error(std::size_t, const std::string&, const json::exception& error) {
+    if (error.id == 406) scanner.fail("the number is too large for a double");
+    // What the parser says, without its prefix and position, and without the text that it repeats.
+    std::string what = error.what();
+    what.erase(0, std::min(what.find("syntax error"), what.size()));
+    what.erase(std::min(what.find("; last read"), what.size()));
+    if (what.find("invalid literal") != std::string::npos || what.find("invalid number") != std::string::npos) {
+      const std::string word = word_at_hand();
+      if (word == "NaN" || word == "nan" || word == "Infinity" || word == "inf" || word == "Inf")
+        scanner.fail(word + " is no number in JSON; the file was saved with numbers that are not finite");
+    }
+    scanner.fail(what);
+  }
+
+ private:
+  bool number(double approximate) { return scalar(Number{scanner.number_text(), approximate}); }
+
+  bool scalar(Scalar value) {
+    scanner.on_scalar(std::move(value));
+    return advance();
+  }
+
+  bool open(Container container) {
+    if (scanner.path_.size() == max_depth) scanner.fail("nested more than " + std::to_string(max_depth) + " deep");
+    scanner.on_open(container);
+    scanner.path_.push_back({container});
+    return true;
+  }
+
+  bool close() {
+    scanner.path_.pop_back();
+    scanner.on_close();
+    return advance();
+  }
+
+  bool advance() {
+    if (!scanner.path_.empty()) ++scanner.path_.back().index;
+    return true;
+  }
+
+  /// The word in which the parser stopped.
+  std::string word_at_hand() const {
+    const std::string_view text = scanner.text_;
+    std::size_t first = scanner.bytes_read(), last = first;
+    while (first > 0 && is_letter(text[first - 1])) --first;
+    while (last < text.size() && is_letter(text[last])) ++last;
+    return std::string(text.substr(first, std::min(last - first, max_shown)));
+  }
+};
+
+JsonScanner::JsonScanner(std::string who, std::string source, std::string_view text)
+    : who_(std::move(who)), source_(std::move(source)), text_(text), at_(text.data()) {}
+
+void JsonScanner::scan() {
+  path_.clear();
+  check_bytes();
+  at_ = text_.data();
+  const char* end = at_ + text_.size();
+  Events events{*this};
+  json::sax_parse(Cursor{&at_}, Cursor{&end}, &events);
+}
+
+void JsonScanner::check_bytes() {
+  if (text_.starts_with("\xEF\xBB\xBF")) refuse("it begins with a byte order mark; save it as UTF-8 without one");
+  if (text_.starts_with("PK\x03\x04")) refuse("it is a PyTorch checkpoint or another archive, not JSON");
+  if (text_.starts_with("\x89HDF")) refuse("it is a Keras (HDF5) model, not JSON");
+  bool quoted = false, escaped = false;
+  std::size_t length = 0;  // of the number or the text at hand
+  for (at_ = text_.data(); bytes_read() < text_.size();) {
+    const char c = *at_++;
+    if (c == '\0') fail("NUL, which a text does not contain");
+    length = quoted || in_number(c) ? length + 1 : 0;
+    if (c == '"' && !escaped) {
+      quoted = !quoted;
+      length = 0;
+    }
+    escaped = quoted && c == '\\' && !escaped;
+    if (quoted && length > max_text) fail("a text of more than " + std::to_string(max_text) + " bytes");
+    if (!quoted && length > max_digits) fail("a number of more than " + std::to_string(max_digits) + " characters");
+  }
+}
+
+/// The number that the parser has just read; it has looked at most one byte further.
+std::string_view JsonScanner::number_text() const {
+  std::size_t last = bytes_read();
+  if (!in_number(text_[last - 1])) --last;
+  std::size_t first = last;
+  while (first > 0 && in_number(text_[first - 1])) --first;
+  return text_.substr(first, last - first);
+}
+
+std::string JsonScanner::pointer() const {
+  std::string result;
+  for (const Step& step : path_) {
+    if (&step == &path_.back() && step.container == Container::object && step.key.empty()) break;  // before its keys
+    result += '/';
+    if (step.container == Container::list) {
+      result += std::to_string(step.index);
+      continue;
+    }
+    for (const char c : shown(step.key)) {
+      if (c == '~' || c == '/')
+        result += c == '~' ? "~0" : "~1";
+      else
+        result += c;
+    }
+  }
+  return result;
+}
+
+void JsonScanner::fail(const std::string& what) const {
+  const std::string path = pointer();
+  throw FormatError(who_ + ": " + source_ + (source_.empty() ? "byte " : ", byte ") + std::to_string(bytes_read()) +
+                    (path.empty() ? "" : ", ") + path + ": " + what);
+}
+
+void JsonScanner::refuse(const std::string& what) const {
+  throw FormatError(who_ + ": " + source_ + (source_.empty() ? "" : ": ") + what);
+}
+
+void JsonScanner::mismatch(Container found, const char* expected) const {
+  fail("found " + std::string(name(found)) + ", expected " + expected);
+}
+
+void JsonScanner::mismatch(const Scalar& found, const char* expected) const {
+  struct {
+    std::string operator()(std::nullptr_t) const { return "null"; }
+    std::string operator()(bool truth) const { return truth ? "true" : "false"; }
+    std::string operator()(const Number& number) const { return shown(number.text); }
+    std::string operator()(const std::string& text) const { return '"' + shown(text) + '"'; }
+  } text;
+  fail("found " + std::visit(text, found) + ", expected " + expected);
+}
+
+}  // namespace nn::io

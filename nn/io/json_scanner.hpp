@@ -1,0 +1,80 @@
+// JsonScanner: the JSON of a file that nobody vouches for, value by value, in bounded memory, every error with its
+// place.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace nn::io {
+
+/// The longest text, in bytes between its quotes. (An error inside a text makes the parser copy it about six times.)
+inline constexpr std::size_t max_text = 1 << 16;
+
+/// The base of a reader: scan() calls the events in the order of the text. What the parser of nlohmann/json refuses, or
+/// would let pass though it is damage (NUL, a byte order mark), or would choke on (numbers of 10^5 digits, endless
+/// texts, lists a million deep), is a FormatError that names the byte and the JSON pointer.
+class JsonScanner {
+ public:
+  enum class Container { object, list };
+  struct Number {
+    std::string_view text;  ///< as in the file
+    double approximate;
+  };
+  using Scalar = std::variant<std::nullptr_t, bool, Number, std::string>;
+
+  /// `who` and `source` begin every error: `load_json: weights.json, byte 120, /parameters/w/data/3: ...`. An empty
+  /// source is left out. The text must outlive the scanner.
+  JsonScanner(std::string who, std::string source, std::string_view text);
+  virtual ~JsonScanner() = default;
+
+ protected:
+  /// Throws FormatError, and whatever an event throws.
+  void scan();
+
+  virtual void on_open(Container container) = 0;
+  virtual void on_key() = 0;
+  virtual void on_scalar(Scalar value) = 0;
+  virtual void on_close() = 0;  ///< by then key() and the pointer are the container's own
+
+  /// The key of the value at hand, which must be in an object.
+  const std::string& key() const { return path_.back().key; }
+
+  /// An upper bound for how many values of at least one byte are still to come in a list.
+  std::size_t values_left() const { return (text_.size() - bytes_read()) / 2 + 1; }
+
+  /// Throws FormatError with the bytes read so far and the pointer of the value at hand.
+  [[noreturn]] void fail(const std::string& what) const;
+
+  /// Throws FormatError about the file as a whole.
+  [[noreturn]] void refuse(const std::string& what) const;
+
+  /// Throws FormatError: found one thing, expected another.
+  [[noreturn]] void mismatch(Container found, const char* expected) const;
+  [[noreturn]] void mismatch(const Scalar& found, const char* expected) const;
+
+ private:
+  struct Events;
+  struct Step {
+    Container container;
+    std::string key = {};
+    std::size_t index = 0;
+  };
+
+  std::size_t bytes_read() const { return static_cast<std::size_t>(at_ - text_.data()); }
+  void check_bytes();
+  std::string pointer() const;
+  std::string_view number_text() const;
+
+  std::string who_, source_;
+  std::string_view text_;
+  const char* at_;
+  std::vector<Step> path_;
+};
+
+/// A text from a file as it may stand in an error: short, in UTF-8, without control characters.
+std::string shown(std::string_view text);
+
+}  // namespace nn::io

@@ -1,0 +1,91 @@
+// LSTM: layers of LSTM cells, in one or both directions, with the names and results of PyTorch's.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "nn/cells.hpp"
+#include "nn/description.hpp"
+#include "nn/recurrent.hpp"
+
+namespace nn {
+
+struct LSTMOptions {
+  std::size_t input_size;
+  std::size_t hidden_size;
+  std::size_t num_layers = 1;
+  bool bias = true;
+  bool batch_first = false;  ///< input and output are (batch, time, feature); states are not affected
+  bool bidirectional = false;
+  std::size_t proj_size = 0;  ///< width of a projection of h, 0 for none
+  double dropout = 0;         ///< between layers, in training
+  double forget_bias = 0;     ///< added to the initial bias_ih of every forget gate
+  std::string name = {};      ///< for error texts
+};
+
+/// How to run one batch.
+template <class T>
+struct LSTMCall {
+  LSTMState<T> initial = {};                  ///< h (L D, B, R) and c (L D, B, H); zeros where not given
+  std::span<const std::size_t> lengths = {};  ///< of each sequence; all steps if not given
+  Generator* dropout = nullptr;               ///< given in training: draws the dropout between layers
+};
+
+template <class T>
+struct LSTMResult {
+  Variable<T> output;  ///< (T, B, D R), or (B, T, D R) with batch_first; in each row first forward, then reverse
+  Variable<T> h_n;     ///< (L D, B, R)
+  Variable<T> c_n;     ///< (L D, B, H)
+};
+
+/// L layers in D directions, each on the output of the layer below. R = H, or P with a projection. States are at index
+/// layer D + direction. The steps, and what different lengths mean, are LSTMCell's and Recurrent's.
+template <class T>
+class LSTM {
+ public:
+  /// PyTorch's default: everything uniform within ± 1 / sqrt(H), drawn in the order of visit().
+  /// Throws ValueError for a size or a number of layers of 0, proj_size >= hidden_size, a dropout outside [0, 1), or a
+  /// forget bias without a bias.
+  LSTM(LSTMOptions options, Generator& generator);
+
+  const LSTMOptions& options() const { return options_; }
+
+  /// Throws ShapeError where x or an initial state does not fit, ValueError for a length beyond the steps of x.
+  LSTMResult<T> operator()(Variable<T> x, const LSTMCall<T>& call = {});
+
+  Description describe() const {
+    const LSTMOptions& o = options_;
+    return {"LSTM",
+            {{"input_size", o.input_size},
+             {"hidden_size", o.hidden_size},
+             {"num_layers", o.num_layers},
+             {"bidirectional", o.bidirectional},
+             {"proj_size", o.proj_size},
+             {"gate_order", "ifgo"}}};
+  }
+
+  /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `weight_hr_l0`, and so on with `_l0_reverse`, `_l1`.
+  static void visit(auto& self, auto&& visitor) {
+    const std::size_t directions = self.directions();
+    for (std::size_t k = 0; k < self.cells_.size(); ++k) {
+      const std::string suffix = "_l" + std::to_string(k / directions) + (k % directions ? "_reverse" : "");
+      auto& cell = self.cells_[k].cell;
+      cell.visit(cell, [&](const std::string& name, auto& parameter) { visitor(name + suffix, parameter); });
+    }
+  }
+
+ private:
+  std::size_t directions() const { return options_.bidirectional ? 2 : 1; }
+  void check(Variable<T> x, const LSTMCall<T>& call) const;
+  void check_initial(const char* what, Variable<T> state, const Shape& expected, const char* width) const;
+
+  LSTMOptions options_;
+  std::string label_;                          ///< `lstm "encoder"`, how errors begin
+  std::vector<Recurrent<LSTMCell<T>>> cells_;  ///< at layer D + direction
+};
+
+extern template class LSTM<float>;
+extern template class LSTM<double>;
+
+}  // namespace nn

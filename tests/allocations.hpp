@@ -1,0 +1,18 @@
+// Counts what the program takes from the heap. Link allocations.cpp to a test that asks.
+#pragma once
+
+#include <cstddef>
+
+namespace allocations {
+
+/// Since the program started, through operator new and through xtensor's allocator.
+std::size_t count();
+
+/// How many `f` makes.
+std::size_t during(const auto& f) {
+  const std::size_t before = count();
+  f();
+  return count() - before;
+}
+
+}  // namespace allocations

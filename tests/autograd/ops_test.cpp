@@ -1,0 +1,495 @@
+// One harness for every op: whatever is in the registry is tested here, with nothing to add.
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "allocations.hpp"
+#include "autograd/autograd.hpp"
+#include "autograd/registry.hpp"
+#include "catch.hpp"
+#include "support.hpp"
+
+using namespace autograd;
+using namespace autograd::testing;
+
+namespace {
+
+template <class T>
+const Call<T>& call_of(const Sample& sample) {
+  if constexpr (std::same_as<T, double>)
+    return sample.call;
+  else
+    return sample.call_float;
+}
+
+std::string describe(const RegisteredOp& op, const Sample& sample) {
+  std::string text = std::string(op.info->name) + ": " + sample.description + " of";
+  for (const Shape& shape : sample.inputs) text += " " + to_string(shape);
+  return text;
+}
+
+std::vector<Array<double>> draw(const std::vector<Shape>& shapes, Interval domain, Generator& generator) {
+  std::vector<Array<double>> inputs;
+  for (const Shape& shape : shapes) inputs.push_back(random_array(shape, generator, domain));
+  return inputs;
+}
+
+/// f(op, sample, inputs, generator) for every sample of every op.
+void for_each_sample(const auto& f) {
+  Generator generator(20240607);
+  for (const RegisteredOp& op : registered_ops())
+    for (const Sample& sample : op.samples) {
+      INFO(describe(op, sample));
+      f(op, sample, draw(sample.inputs, sample.domain, generator), generator);
+    }
+}
+
+/// A sample recorded on a tape, ready to be swept.
+template <class T>
+struct Recorded {
+  std::vector<Variable<T>> inputs;
+  Variable<T> output;
+
+  Recorded(Tape<T>& tape, const Call<T>& call, const std::vector<Array<T>>& values) {
+    for (const Array<T>& value : values) inputs.push_back(tape.variable(value));
+    output = call(inputs);
+  }
+  bool differentiable() const { return output.tape().slot(output.slot()).needs_gradient; }
+};
+
+/// By backward(); zeros for an output that nothing can be differentiated through.
+template <class T>
+std::vector<Array<T>> swept(const Recorded<T>& recorded, const Array<T>& output_gradient) {
+  Tape<T>& tape = recorded.output.tape();
+  if (recorded.differentiable()) tape.backward(recorded.output, output_gradient);
+  std::vector<Array<T>> result;
+  for (const Variable<T>& x : recorded.inputs)
+    result.push_back(recorded.differentiable() ? tape.gradient(x) : zeros<T>(x.shape()));
+  return result;
+}
+
+/// By grad().
+template <class T>
+std::vector<Array<T>> differentiated(const Recorded<T>& recorded, const Array<T>& output_gradient) {
+  std::vector<Array<T>> result;
+  const auto weights = recorded.output.tape().constant(output_gradient);
+  for (const Variable<T>& gradient : grad(recorded.output, std::span<const Variable<T>>(recorded.inputs), weights))
+    result.push_back(gradient.copy());
+  return result;
+}
+
+void check_gradients(const Function& f, const std::vector<Array<double>>& inputs,
+                     const GradientCheckOptions& options = {}) {
+  const GradientReport report = gradient_check(f, inputs, options);
+  INFO(report);
+  for (const GradientComparison& comparison : report.comparisons) {
+    CHECK(comparison.method == "complex step");
+    // Where the derivative is 0, as that of x / x is, both are rounding and there is no norm to measure it by.
+    if (std::abs(comparison.recorded - comparison.reference) <= 1e-15) continue;
+    CHECK(comparison.error <= (comparison.derivative == "gradient" ? 1e-13 : 1e-11));
+  }
+}
+
+bool needs_equal_shapes_for_sharing(const Sample& sample) {
+  for (const Shape& shape : sample.inputs)
+    if (!(shape == sample.inputs[0])) return false;
+  return sample.inputs.size() >= 2;
+}
+
+}  // namespace
+
+TEST_CASE("every op has a name of its own and samples", "[ops]") {
+  std::set<std::string> names;
+  for (const RegisteredOp& op : registered_ops()) {
+    INFO(op.info->name);
+    CHECK(names.insert(op.info->name).second);
+    CHECK_FALSE(op.samples.empty());
+  }
+}
+
+TEST_CASE("every op in the sources is registered", "[ops]") {
+  std::set<std::string> registered, found;
+  for (const RegisteredOp& op : registered_ops()) registered.insert(op.info->name);
+  const std::regex name(R"re(OpInfo\s+\w+\{\s*\.name = "([^"]*)")re");
+  for (const auto& entry : std::filesystem::directory_iterator(WENGERT_OPS_DIR)) {
+    std::stringstream text;
+    text << std::ifstream(entry.path()).rdbuf();
+    const std::string source = text.str();
+    std::size_t infos = 0, names = 0;
+    for (std::size_t at = 0; (at = source.find("OpInfo ", at)) != std::string::npos; ++at) ++infos;
+    for (std::sregex_iterator match(source.begin(), source.end(), name), end; match != end; ++match, ++names)
+      found.insert((*match)[1]);
+    INFO(entry.path().filename() << " declares an OpInfo without a name that this test can read");
+    CHECK(infos == names);
+  }
+  CHECK(found == registered);
+}
+
+TEST_CASE("first and second derivatives of every op agree with the complex step", "[ops]") {
+  for_each_sample([](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+    check_gradients(sample.call, inputs, {.seed = generator()});
+  });
+}
+
+TEST_CASE("every op can be given one variable for all its inputs", "[ops]") {
+  std::size_t count = 0;
+  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+    if (!needs_equal_shapes_for_sharing(sample)) return;
+    ++count;
+    const auto shared = [&](std::span<const Variable<double>> x) {
+      return sample.call(std::vector<Variable<double>>(sample.inputs.size(), x[0]));
+    };
+    check_gradients(shared, {inputs[0]}, {.seed = generator()});
+  });
+  CHECK(count >= 70);
+}
+
+// Every input is read directly, through a reshape there and back, as its first slice, and as a whole again.
+TEST_CASE("every op adds to what other readers of its inputs contribute", "[ops]") {
+  for_each_sample([](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+    const auto spread = [&](std::span<const Variable<double>> x) {
+      std::vector<Variable<double>> twisted;
+      Variable<double> beside = x[0].tape().constant(Shape{}, 0.25);
+      for (const Variable<double>& each : x) {
+        const Shape shape = each.shape();
+        twisted.push_back(reshape(reshape(each, {shape.elements()}), shape));
+        if (shape.rank() > 0) beside = beside + sum(square(slice(each, 0, 0, 1)));
+        beside = beside + sum(square(each));
+      }
+      return sample.call(x) * sample.call(twisted) + beside;
+    };
+    check_gradients(spread, inputs, {.seed = generator()});
+  });
+}
+
+TEST_CASE("numbers and recorded gradients of every op agree", "[ops]") {
+  Tape<double> tape;
+  for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
+    soil(tape);
+    const Recorded<double> recorded(tape, sample.call, inputs);
+    const Shape shape = recorded.output.shape();
+    const Array<double> random = random_array(shape, generator);
+
+    if (!recorded.differentiable()) {
+      CHECK_FALSE(op.info->differentiable);
+      CHECK(error_text<TapeError>([&] { tape.backward(recorded.output, random); }) ==
+            "backward: the output depends on no variable and no parameter; record its inputs with tape.variable() or "
+            "tape.parameter()");
+    }
+    const auto numbers = swept(recorded, random);
+    const auto more_tape = differentiated(recorded, random);
+    for (std::size_t k = 0; k < inputs.size(); ++k) CHECK(distance(numbers[k], more_tape[k]) <= 1e-13);
+
+    for (const Array<double>& gradient : swept(recorded, zeros<double>(shape))) CHECK(all_zero(gradient));
+    for (const Array<double>& gradient : differentiated(recorded, zeros<double>(shape))) CHECK(all_zero(gradient));
+  });
+}
+
+TEST_CASE("every op gives each operand its gradient when the others are constant", "[ops]") {
+  Tape<double> tape;
+  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+    soil(tape);
+    const Recorded<double> all(tape, sample.call, inputs);
+    if (!all.differentiable()) return;
+    const Array<double> value = all.output.copy(), weights = random_array(all.output.shape(), generator);
+    const auto expected = swept(all, weights);
+    for (std::size_t constant = 0; constant < inputs.size(); ++constant) {
+      soil(tape);
+      std::vector<Variable<double>> x;
+      for (std::size_t k = 0; k < inputs.size(); ++k)
+        x.push_back(k == constant ? tape.constant(inputs[k]) : tape.variable(inputs[k]));
+      const Variable<double> y = sample.call(x);
+      CHECK(same_bits(y.copy(), value));
+      if (!tape.slot(y.slot()).needs_gradient) {
+        for (std::size_t k = 0; k < inputs.size(); ++k) CHECK((k == constant || all_zero(expected[k])));
+        continue;
+      }
+      tape.backward(y, weights);
+      for (std::size_t k = 0; k < inputs.size(); ++k)
+        if (k == constant)
+          CHECK(all_zero(tape.gradient(x[k])));
+        else
+          CHECK(distance(tape.gradient(x[k]), expected[k]) <= 1e-15);
+    }
+  });
+}
+
+TEST_CASE("every op in float agrees with double", "[ops]") {
+  Tape<double> tape;
+  Tape<float> tape_float;
+  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+    soil(tape);
+    soil(tape_float);
+    std::vector<Array<float>> inputs_float;
+    for (const Array<double>& input : inputs) inputs_float.push_back(converted<float>(input));
+    const Recorded<double> recorded(tape, sample.call, inputs);
+    const Recorded<float> recorded_float(tape_float, sample.call_float, inputs_float);
+    CHECK(distance(recorded_float.output.copy(), recorded.output.copy()) <= 5e-6);
+
+    const Array<double> weights = random_array(recorded.output.shape(), generator);
+    const Array<float> weights_float = converted<float>(weights);
+    const auto expected = swept(recorded, weights);
+    const auto numbers = swept(recorded_float, weights_float);
+    const auto more_tape = differentiated(recorded_float, weights_float);
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      CHECK(distance(numbers[k], expected[k]) <= 1e-4);
+      CHECK(distance(more_tape[k], expected[k]) <= 1e-4);
+    }
+  });
+}
+
+TEST_CASE("sweeping an op twice gives the same bits and adds to parameters twice", "[ops]") {
+  Tape<double> tape;
+  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+    soil(tape);
+    const Recorded<double> recorded(tape, sample.call, inputs);
+    if (!recorded.differentiable()) return;
+    const Array<double> weights = random_array(recorded.output.shape(), generator);
+    const auto once = swept(recorded, weights), again = swept(recorded, weights);
+    for (std::size_t k = 0; k < inputs.size(); ++k) CHECK(same_bits(once[k], again[k]));
+
+    tape.clear();
+    std::vector<Parameter<double>> parameters(inputs.begin(), inputs.end());
+    std::vector<Variable<double>> x;
+    for (Parameter<double>& parameter : parameters) x.push_back(tape.parameter(parameter));
+    const Variable<double> y = sample.call(x);
+    tape.backward(y, weights);
+    for (std::size_t k = 0; k < inputs.size(); ++k) CHECK(distance(parameters[k].grad(), once[k]) <= 1e-15);
+    tape.backward(y, weights);
+    for (std::size_t k = 0; k < inputs.size(); ++k)
+      CHECK(distance(parameters[k].grad(), Array<double>(2 * once[k])) <= 1e-15);
+  });
+}
+
+TEMPLATE_TEST_CASE("an op recorded again on a cleared tape gives the same bits and allocates nothing", "[ops]", float,
+                   double) {
+  using T = TestType;
+  // What reaches for the heap by itself: split() into given extents returns a std::vector, and grad() keeps its books.
+  const std::set<std::string> may_allocate_forwards{"split: columns of (3, 7)", "max_share: inside max twice of (3, 4)",
+                                                    "take_adjoint: gradient of take times x of (3, 4)",
+                                                    "gather_adjoint: gradient of gather times x of (3, 4)"};
+  std::size_t exceptions = 0;
+  for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
+    Tape<T> tape;
+    std::vector<Array<T>> values;
+    for (const Array<double>& input : inputs) values.push_back(converted<T>(input));
+    std::vector<Variable<T>> x(inputs.size());
+    Variable<T> y;
+    const auto record = [&] {
+      tape.clear();
+      for (std::size_t k = 0; k < values.size(); ++k) x[k] = tape.variable(values[k]);
+      y = call_of<T>(sample)(x);
+    };
+    record();
+    const Array<T> first = y.copy(), weights = random_array<T>(y.shape(), generator);
+    const bool differentiable = tape.slot(y.slot()).needs_gradient;
+    const auto sweep = [&] {
+      if (differentiable) tape.backward(y, weights);
+    };
+    sweep();
+    std::vector<Array<T>> gradients;
+    for (const Variable<T>& each : x) gradients.push_back(differentiable ? tape.gradient(each) : zeros<T>({}));
+    soil(tape);
+    record();
+    sweep();
+
+    const std::size_t forwards = allocations::during(record), backwards = allocations::during(sweep);
+    const bool exception = may_allocate_forwards.contains(describe(op, sample));
+    exceptions += exception;
+    CHECK((exception || forwards == 0));
+    CHECK(backwards == 0);
+    CHECK(same_bits(y.copy(), first));
+    for (std::size_t k = 0; differentiable && k < x.size(); ++k) CHECK(same_bits(tape.gradient(x[k]), gradients[k]));
+  });
+  CHECK(exceptions == may_allocate_forwards.size());
+}
+
+TEST_CASE("a vjp reads no more than its OpInfo declares", "[ops]") {
+  Tape<double> tape;
+  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+    soil(tape);
+    const Recorded<double> recorded(tape, sample.call, inputs);
+    if (!recorded.differentiable()) return;
+    const Array<double> weights = random_array(recorded.output.shape(), generator);
+    const auto expected = swept(recorded, weights), expected_tape = differentiated(recorded, weights);
+    tape.clear();
+    const Recorded<double> poisoned(tape, sample.call, inputs);
+
+    // NaN everywhere, and then again what is to be read, because slots can share memory.
+    std::map<SlotId, std::vector<double>> read;
+    const auto keep = [&](SlotId id) { read[id].assign(tape.value(id), tape.value(id) + tape.slot(id).size); };
+    for (std::size_t index = 0; index < tape.size(); ++index) {
+      const Step<double>& step = tape.step(index);
+      const Reads reads = step.op->info->vjp_reads;
+      for (std::uint32_t k = 0; k < step.input_count; ++k)
+        if (reads == Reads::inputs || reads == Reads::both) keep(tape.input(step, k));
+      for (std::uint32_t k = 0; step.input_count > 0 && k < step.output_count; ++k)
+        if (reads == Reads::output || reads == Reads::both) keep(step.first_output + k);
+    }
+    for (SlotId id = 0; id < tape.slot_count(); ++id)
+      std::fill_n(tape.value(id), tape.slot(id).size, std::numeric_limits<double>::quiet_NaN());
+    for (const auto& [id, values] : read) std::copy(values.begin(), values.end(), tape.value(id));
+
+    const auto numbers = swept(poisoned, weights), more_tape = differentiated(poisoned, weights);
+    for (std::size_t k = 0; k < inputs.size(); ++k) {
+      CHECK(same_bits(numbers[k], expected[k]));
+      CHECK(same_bits(more_tape[k], expected_tape[k]));
+    }
+  });
+}
+
+namespace {
+
+/// Whether a call that threw left nothing on the tape. The masks do not count that samples of masked() and where() make
+/// by themselves, before the call.
+bool nothing_since(const Tape<double>& tape, std::size_t step) {
+  for (; step < tape.size(); ++step)
+    if (tape.step(step).op->info->name != std::string("greater_than")) return false;
+  return tape.slot_count() == tape.size();
+}
+
+}  // namespace
+
+TEST_CASE("a wrong call of an op throws its text and leaves the tape as it was", "[ops]") {
+  Generator generator(3);
+  Tape<double> tape;
+  for (const RegisteredOp& op : registered_ops())
+    for (const ErrorSample& sample : op.errors) {
+      INFO(op.info->name << ": " << sample.text);
+      tape.clear();
+      const auto w = tape.variable(random_array({3}, generator));
+      const auto before = sum(w * w);
+      std::vector<Variable<double>> x;
+      for (const Array<double>& input : draw(sample.inputs, {-1, 1}, generator)) x.push_back(tape.variable(input));
+      const std::size_t steps = tape.size();
+      CHECK(error_text<Error>([&] { sample.call(x); }) == sample.text);
+      CHECK(nothing_since(tape, steps));
+      const auto after = before + sum(exp(w));
+      tape.backward(after);
+      CHECK(distance(tape.gradient(w), Array<double>(2 * w.value() + xt::exp(w.value()))) <= 1e-15);
+    }
+}
+
+TEST_CASE("a foreign, stale or empty operand throws and leaves the tape as it was", "[ops]") {
+  Tape<double> tape, elsewhere;
+  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator&) {
+    for (std::size_t wrong = 0; wrong < inputs.size(); ++wrong) {
+      tape.clear();
+      elsewhere.clear();
+      const Variable<double> stale = tape.variable(inputs[wrong]);
+      tape.clear();
+      std::vector<Variable<double>> x;
+      for (const Array<double>& input : inputs) x.push_back(tape.variable(input));
+      const std::size_t steps = tape.size();
+      const auto text_with = [&](Variable<double> operand) {
+        auto operands = x;
+        operands[wrong] = operand;
+        return error_text<TapeError>([&] { sample.call(operands); });
+      };
+      using Catch::Matchers::ContainsSubstring;
+      CHECK_THAT(text_with(stale),
+                 ContainsSubstring("variable used after its tape was cleared (recorded in generation"));
+      CHECK_THAT(text_with({}), ContainsSubstring(": a default-constructed variable refers to nothing; record it on a "
+                                                  "tape first"));
+      if (inputs.size() > 1)
+        CHECK_THAT(text_with(elsewhere.variable(inputs[wrong])),
+                   ContainsSubstring(": the operands are on different tapes; record all of them on one tape"));
+      CHECK(nothing_since(tape, steps));
+      CHECK(nothing_since(elsewhere, 1));
+    }
+  });
+}
+
+TEST_CASE("every op can be printed", "[ops]") {
+  Tape<double> tape;
+  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator&) {
+    tape.clear();
+    const Recorded<double> recorded(tape, sample.call, inputs);
+    const std::string text = tape.print();
+    CHECK(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) == tape.size());
+    for (std::size_t index = 0; index < tape.size(); ++index)
+      CHECK(text.find(std::string(" = ") + tape.step(index).op->info->name) != std::string::npos);
+  });
+}
+
+namespace {
+
+using Real = long double;
+
+/// What each elementwise op computes, in the standard library's words and in extended precision.
+const std::map<std::string, std::function<Real(const std::vector<Real>&)>>& elementwise_references() {
+  static const std::map<std::string, std::function<Real(const std::vector<Real>&)>> references{
+      {"add", [](const auto& x) { return x[0] + x[1]; }},
+      {"sub", [](const auto& x) { return x[0] - x[1]; }},
+      {"mul", [](const auto& x) { return x[0] * x[1]; }},
+      {"div", [](const auto& x) { return x[0] / x[1]; }},
+      {"neg", [](const auto& x) { return -x[0]; }},
+      {"pow", [](const auto& x) { return std::pow(x[0], 2.5L); }},
+      {"square", [](const auto& x) { return x[0] * x[0]; }},
+      {"reciprocal", [](const auto& x) { return 3 / x[0]; }},
+      {"exp", [](const auto& x) { return std::exp(x[0]); }},
+      {"log", [](const auto& x) { return std::log(x[0]); }},
+      {"sqrt", [](const auto& x) { return std::sqrt(x[0]); }},
+      {"tanh", [](const auto& x) { return std::tanh(x[0]); }},
+      {"sigmoid", [](const auto& x) { return 1 / (1 + std::exp(-x[0])); }},
+      {"relu", [](const auto& x) { return x[0] > 0 ? x[0] : 0; }},
+      {"softplus", [](const auto& x) { return std::log1p(std::exp(x[0])); }},
+      {"abs", [](const auto& x) { return x[0] < 0 ? -x[0] : x[0]; }},
+      {"greater", [](const auto& x) { return x[0] > x[1] ? 1 : 0; }},
+      {"greater_than", [](const auto& x) { return x[0] > 0.25L ? 1 : 0; }},
+      {"equal", [](const auto& x) { return x[0] == x[1] ? 1 : 0; }},
+      {"equal_to", [](const auto& x) { return x[0] == 0.25L ? 1 : 0; }},
+      {"sign", [](const auto& x) { return x[0] > 0   ? 1
+                                          : x[0] < 0 ? -1
+                                                     : 0; }},
+      {"masked", [](const auto& x) { return x[1] > 0 ? x[0] : 0; }},
+      {"where", [](const auto& x) { return x[0] > 0 ? x[1] : x[2]; }},
+      {"maximum", [](const auto& x) { return x[0] > x[1] ? x[0] : x[1]; }},
+      {"minimum", [](const auto& x) { return x[0] < x[1] ? x[0] : x[1]; }}};
+  return references;
+}
+
+/// How many representable numbers lie between.
+template <class T>
+double ulps(T value, Real expected) {
+  const T near = std::abs(static_cast<T>(expected));
+  const Real unit = static_cast<Real>(std::nextafter(near, std::numeric_limits<T>::infinity())) - near;
+  return static_cast<double>(std::abs(static_cast<Real>(value) - expected) / unit);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("elementwise ops are within 4 ulp of the standard library in extended precision", "[ops]", float,
+                   double) {
+  using T = TestType;
+  const Shape shape{40, 501};  // not a multiple of any register
+  Generator generator(11);
+  std::set<std::string> untested;
+  for (const auto& [name, reference] : elementwise_references()) untested.insert(name);
+  for (const RegisteredOp& op : registered_ops()) {
+    const auto found = elementwise_references().find(op.info->name);
+    if (found == elementwise_references().end()) continue;
+    untested.erase(op.info->name);
+    Tape<T> tape;
+    const std::vector<Shape> shapes(op.samples[0].inputs.size(), shape);
+    std::vector<Variable<T>> x;
+    for (Array<double>& input : draw(shapes, op.info->domain, generator)) {
+      for (std::size_t k = 0; k < input.size(); k += 7) input.data()[k] = 0.25;  // equal elements, for the comparisons
+      x.push_back(tape.variable(converted<T>(input)));
+    }
+    const Variable<T> y = call_of<T>(op.samples[0])(x);
+    double worst = 0;
+    for (std::size_t k = 0; k < shape.elements(); ++k) {
+      std::vector<Real> at;
+      for (const Variable<T>& each : x) at.push_back(each.value().data()[k]);
+      worst = std::max(worst, ulps(y.value().data()[k], found->second(at)));
+    }
+    INFO(op.info->name);
+    CHECK(worst <= 4);
+  }
+  CHECK(untested == std::set<std::string>{});
+}
