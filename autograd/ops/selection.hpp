@@ -63,23 +63,23 @@ struct Where {
   }
 };
 
-// y = max(a, b),   da = g ([a > b] + [a = b] / 2),  db = g - da: ties share
+// y = max(a, b),   da = g ([a > b] + [a = b] / 2),  db = g ([b > a] + [a = b] / 2): ties share
 struct Maximum {
   static constexpr OpInfo info{.name = "maximum", .inputs = 2, .vjp_reads = Reads::inputs};
   static auto forward(const auto& a, const auto& b) { return maximum(a, b); }
   static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
-    const auto share = greater(a, b) + equal(a, b) * 0.5;
-    return gradients(g * share, g * (1 - share));
+    const auto tie = masked(g * 0.5, equal(a, b));
+    return gradients(masked(g, greater(a, b)) + tie, masked(g, greater(b, a)) + tie);
   }
 };
 
-// y = min(a, b),   da = g ([b > a] + [a = b] / 2),  db = g - da: ties share
+// y = min(a, b),   da = g ([b > a] + [a = b] / 2),  db = g ([a > b] + [a = b] / 2): ties share
 struct Minimum {
   static constexpr OpInfo info{.name = "minimum", .inputs = 2, .vjp_reads = Reads::inputs};
   static auto forward(const auto& a, const auto& b) { return minimum(a, b); }
   static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
-    const auto share = greater(b, a) + equal(a, b) * 0.5;
-    return gradients(g * share, g * (1 - share));
+    const auto tie = masked(g * 0.5, equal(a, b));
+    return gradients(masked(g, greater(b, a)) + tie, masked(g, greater(a, b)) + tie);
   }
 };
 

@@ -507,3 +507,32 @@ TEST_CASE("ops agree with the reference vectors", "[oracle]") {
     CHECK(ran[name] > 0);
   }
 }
+
+TEST_CASE("mse and cross_entropy agree with the reference vectors", "[oracle]") {
+  Tape<double> tape;
+  std::size_t count = 0;
+  for (const oracle::Case& reference : oracle::cases("losses")) {
+    const std::string op = reference.get<std::string>("/op");
+    const bool plain = reference.get<std::string>("/attrs/reduction") == "mean" && reference.count("/inputs") == 2 &&
+                       !reference.has("/attrs/label_smoothing") && !reference.has("/attrs/ignore_index") &&
+                       !reference.has("/attrs/target");
+    if (!plain || (op != "mse_loss" && op != "cross_entropy")) continue;
+    INFO(reference.name());
+    ++count;
+    soil(tape);
+    const Call call(reference, tape);
+    Handle loss;
+    if (op == "mse_loss")
+      loss = mse(call["input"], call["target"]);
+    else if (reference.has("/attrs/layout"))  // classes are our last axis, there the second
+      loss = cross_entropy(transpose(call["input"]), call.index("target"));
+    else
+      loss = cross_entropy(call["input"], call.index("target"));
+    CHECK(oracle::agree(loss.copy(), reference.tensor("/output")));
+    const std::vector<std::string> names = reference.keys("/grads");
+    Handles inputs;
+    for (const std::string& name : names) inputs.push_back(call[name]);
+    check_gradients(loss * reference.tensor("/cotangent")(), inputs, names, reference, "/grads");
+  }
+  CHECK(count >= 6);
+}

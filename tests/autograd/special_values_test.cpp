@@ -175,13 +175,26 @@ TEMPLATE_TEST_CASE("what where() and masked() do not select contributes exactly 
     CHECK(same(other.gradient, condition));
     CHECK(same(other.recorded_gradient, condition));
   }
-  // An infinite output gradient does not leak either: 0 times infinity is NaN.
-  const Array<T> poison = full<T>({19}, std::numeric_limits<T>::infinity());
-  const Evaluated<T> leak([](auto v) { return masked(v, v.tape().constant(Shape{19}, T(0))); }, full<T>({19}, T(1)),
-                          poison);
-  CHECK(all_zero(leak.gradient));
-  const Evaluated<T> flat([](auto v) { return relu(v); }, full<T>({19}, T(-1)), poison);
-  CHECK(all_zero(flat.gradient));
+}
+
+// 0 times infinity is NaN, so the gradient of what was not taken must not be made by multiplying with 0.
+TEMPLATE_TEST_CASE("an infinite output gradient does not leak into what was not taken", "[ops]", float, double) {
+  using T = TestType;
+  const Shape shape{19};
+  const auto zero_gradient = [&](const auto& f) {
+    const Evaluated<T> at(f, full<T>(shape, T(-1)), full<T>(shape, std::numeric_limits<T>::infinity()));
+    CHECK(all_zero(at.gradient));
+    CHECK(all_zero(at.recorded_gradient));
+  };
+  const auto constant = [&](auto v, double value) { return v.tape().constant(shape, static_cast<T>(value)); };
+  zero_gradient([&](auto v) { return masked(v, constant(v, 0)); });
+  zero_gradient([&](auto v) { return where(constant(v, 0), v, constant(v, 3)); });
+  zero_gradient([&](auto v) { return where(constant(v, 1), constant(v, 3), v); });
+  zero_gradient([&](auto v) { return maximum(v, constant(v, 3)); });
+  zero_gradient([&](auto v) { return maximum(constant(v, 3), v); });
+  zero_gradient([&](auto v) { return minimum(v, constant(v, -3)); });
+  zero_gradient([&](auto v) { return minimum(constant(v, -3), v); });
+  zero_gradient([](auto v) { return relu(v); });
 }
 
 TEMPLATE_TEST_CASE("NaN comes out of what it goes into", "[ops]", float, double) {
