@@ -5,4 +5,5 @@
 #include "autograd/gradient.hpp"
 #include "autograd/gradient_check.hpp"
 #include "autograd/ops.hpp"
+#include "autograd/pointwise.hpp"
 #include "autograd/tape.hpp"

@@ -1,5 +1,6 @@
 #include "autograd/gradient.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "autograd/error.hpp"
@@ -15,9 +16,10 @@ namespace {
 template <class T>
 class Adjoints final : public GradientSink<T> {
  public:
-  Adjoints(Tape<T>& tape, std::span<const SlotId> inputs)
-      : tape_(tape), reached_(tape.slot_count(), false), adjoints_(tape.slot_count()) {
-    for (const SlotId id : inputs) reached_[id] = true;
+  /// Of the slots from `first` on.
+  Adjoints(Tape<T>& tape, std::span<const SlotId> inputs, std::size_t first)
+      : tape_(tape), first_(first), reached_(tape.slot_count() - first, false), adjoints_(tape.slot_count() - first) {
+    for (const SlotId id : inputs) reached_[id - first] = true;
   }
 
   /// Marks what lies between the inputs and the output. Steps are in topological order.
@@ -25,13 +27,16 @@ class Adjoints final : public GradientSink<T> {
     if (!step.op->info->differentiable || step.op->record == nullptr) return;
     bool depends = false;
     for (std::uint32_t k = 0; k < step.input_count; ++k) depends |= wants(tape_.input(step, k));
-    for (std::uint32_t k = 0; depends && k < step.output_count; ++k) reached_[step.first_output + k] = true;
+    for (std::uint32_t k = 0; depends && k < step.output_count; ++k) reached_[step.first_output + k - first_] = true;
   }
 
-  bool wants(SlotId id) const override { return reached_[id]; }
+  bool wants(SlotId id) const override {
+    return id >= first_ && id - first_ < reached_.size() && reached_[id - first_];
+  }
 
   void add(SlotId id, Variable<T> gradient) override {
-    adjoints_[id] = adjoints_[id] ? autograd::add(adjoints_[id], gradient) : gradient;
+    Variable<T>& sum = adjoints_[id - first_];
+    sum = sum ? autograd::add(sum, gradient) : gradient;
   }
 
   void add_piece(SlotId id, const Piece& piece, Variable<T> gradient) override {
@@ -46,32 +51,39 @@ class Adjoints final : public GradientSink<T> {
       add(id, assemble<T>(shape, found->second.first, found->second.second));
       pieces_.erase(found);
     }
-    return adjoints_[id];
+    return adjoints_[id - first_];
   }
 
  private:
   Tape<T>& tape_;
+  std::size_t first_;
   std::vector<bool> reached_;
   std::vector<Variable<T>> adjoints_;
   std::map<SlotId, std::pair<std::vector<Piece>, std::vector<Variable<T>>>> pieces_;
 };
 
+/// The gradients of the inputs, empty handles for those that the outputs do not depend on. Slots before `first_slot`
+/// and steps before `first_step` are left out.
 template <class T>
-std::vector<Variable<T>> record_gradients(Tape<T>& tape, SlotId output, std::span<const SlotId> ids,
-                                          Variable<T> output_gradient) {
-  Adjoints<T> adjoints(tape, ids);
-  std::size_t end = 0;
-  for (; end < tape.size() && tape.step(end).first_output <= output; ++end) adjoints.mark(tape.step(end));
-  if (adjoints.wants(output)) adjoints.add(output, output_gradient);
+std::vector<Variable<T>> record_gradients(Tape<T>& tape, std::size_t first_step, std::size_t first_slot,
+                                          std::span<const Variable<T>> outputs,
+                                          std::span<const Variable<T>> output_gradients, std::span<const SlotId> ids) {
+  Adjoints<T> adjoints(tape, ids, first_slot);
+  SlotId last = 0;
+  for (const Variable<T>& output : outputs) last = std::max(last, output.slot());
+  std::size_t end = first_step;
+  for (; end < tape.size() && tape.step(end).first_output <= last; ++end) adjoints.mark(tape.step(end));
+  for (std::size_t m = 0; m < outputs.size(); ++m)
+    if (output_gradients[m] && adjoints.wants(outputs[m].slot())) adjoints.add(outputs[m].slot(), output_gradients[m]);
 
   std::vector<Variable<T>> gradients;
-  for (std::size_t index = end; index-- > 0;) {
+  for (std::size_t index = end; index-- > first_step;) {
     const Step<T> step = tape.step(index);
     if (step.input_count == 0 || !step.op->info->differentiable || step.op->record == nullptr) continue;
     gradients.assign(step.output_count, Variable<T>());
     bool reached = false;
     for (std::uint32_t k = 0; k < step.output_count; ++k) {
-      if (step.first_output + k > output) continue;
+      if (step.first_output + k > last) continue;
       gradients[k] = adjoints.total(step.first_output + k);
       reached |= static_cast<bool>(gradients[k]);
     }
@@ -82,11 +94,7 @@ std::vector<Variable<T>> record_gradients(Tape<T>& tape, SlotId output, std::spa
   }
 
   std::vector<Variable<T>> result;
-  for (const SlotId id : ids) {
-    const Variable<T> total = adjoints.total(id);
-    const Shape shape = *tape.slot(id).shape;
-    result.push_back(total ? total : tape.constant(shape, T(0)));
-  }
+  for (const SlotId id : ids) result.push_back(adjoints.total(id));
   return result;
 }
 
@@ -131,13 +139,29 @@ std::vector<Variable<T>> grad(Variable<T> y, std::span<const Variable<T>> inputs
                      to_string(*tape.slot(output).shape) + "; they must be equal");
   std::vector<SlotId> ids;
   for (const Variable<T>& x : inputs) ids.push_back(tape.check("grad", x));
-  return all_or_nothing(tape, [&] { return record_gradients(tape, output, ids, output_gradient); });
+  return all_or_nothing(tape, [&] {
+    std::vector<Variable<T>> gradients = record_gradients<T>(tape, 0, 0, {&y, 1}, {&output_gradient, 1}, ids);
+    for (std::size_t k = 0; k < gradients.size(); ++k)
+      if (!gradients[k]) gradients[k] = tape.constant(Shape(*tape.slot(ids[k]).shape), T(0));
+    return gradients;
+  });
 }
 
-#define INSTANTIATE(T)                                                               \
-  template void GradientSink<T>::add_piece(SlotId, const Piece&, Variable<T>);       \
-  template std::vector<Variable<T>> grad(Variable<T>, std::span<const Variable<T>>); \
-  template std::vector<Variable<T>> grad(Variable<T>, std::span<const Variable<T>>, Variable<T>);
+template <class T>
+std::vector<Variable<T>> detail::record_vjp(const TapePosition& begin, std::span<const Variable<T>> outputs,
+                                            std::span<const Variable<T>> output_gradients,
+                                            std::span<const Variable<T>> inputs) {
+  std::vector<SlotId> ids;
+  for (const Variable<T>& x : inputs) ids.push_back(x.slot());
+  return record_gradients<T>(inputs[0].tape(), begin.steps, begin.slots, outputs, output_gradients, ids);
+}
+
+#define INSTANTIATE(T)                                                                                    \
+  template void GradientSink<T>::add_piece(SlotId, const Piece&, Variable<T>);                            \
+  template std::vector<Variable<T>> grad(Variable<T>, std::span<const Variable<T>>);                      \
+  template std::vector<Variable<T>> grad(Variable<T>, std::span<const Variable<T>>, Variable<T>);         \
+  template std::vector<Variable<T>> detail::record_vjp(const TapePosition&, std::span<const Variable<T>>, \
+                                                       std::span<const Variable<T>>, std::span<const Variable<T>>);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

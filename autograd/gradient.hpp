@@ -28,4 +28,19 @@ std::vector<Variable<T>> grad(Variable<T> y, std::initializer_list<Variable<T>> 
   return grad(y, std::span<const Variable<T>>(inputs.begin(), inputs.size()), output_gradient);
 }
 
+namespace detail {
+
+struct TapePosition {
+  std::size_t steps;
+  std::size_t slots;
+};
+
+/// The gradients of the inputs as more tape, given those of the outputs, of which some may be empty; empty handles for
+/// inputs that the outputs do not depend on. The inputs, and all that lies between, were recorded after `begin`.
+template <class T>
+std::vector<Variable<T>> record_vjp(const TapePosition& begin, std::span<const Variable<T>> outputs,
+                                    std::span<const Variable<T>> output_gradients, std::span<const Variable<T>> inputs);
+
+}  // namespace detail
+
 }  // namespace autograd

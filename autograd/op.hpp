@@ -9,6 +9,10 @@
 
 #include "autograd/shape.hpp"
 
+/// For what runs on registers: one passed through memory costs more than what is computed with it, and compilers left
+/// alone do pass them.
+#define WENGERT_INLINE [[gnu::always_inline]] inline
+
 namespace autograd {
 
 /// What a vjp reads besides the output gradient. The tape need not keep the rest.
@@ -30,6 +34,7 @@ struct OpInfo {
   Interval domain{-2, 2};      ///< where tests draw its inputs
   bool analytic = true;        ///< the complex step applies
   bool differentiable = true;  ///< false: its outputs are constants to the sweep (comparisons, sign)
+  bool dear = false;           ///< costs more to compute again than to keep
 };
 
 /// The gradient of an input that has none.

@@ -4,7 +4,8 @@
 
 #include "autograd/apply.hpp"
 #include "autograd/error.hpp"
-#include "autograd/kernels/strided.hpp"
+#include "autograd/kernels/packed_product.hpp"
+#include "autograd/kernels/run.hpp"
 
 namespace autograd {
 
@@ -69,17 +70,18 @@ Variable<T> Tape<T>::parameter(Parameter<T>& parameter) {
 }
 
 template <class T>
-const T* Tape<T>::transposed(SlotId id, bool now) {
-  auto entry = std::find_if(transposes_.begin(), transposes_.end(), [id](const Transpose& t) { return t.slot == id; });
-  if (entry == transposes_.end()) {
-    entry = transposes_.insert(entry, {id, nullptr, 0});
-    if (!now) return nullptr;
+const T* Tape<T>::packed(SlotId id, bool transpose, bool now) {
+  auto entry = std::find_if(packed_.begin(), packed_.end(),
+                            [&](const Packed& p) { return p.slot == id && p.transpose == transpose; });
+  if (entry == packed_.end()) {
+    entry = packed_.insert(entry, {id, transpose, nullptr, 0});
+    if (!now && !repeat_) return nullptr;
   }
   if (!entry->values) {
     const Shape& shape = *slots_[id].shape;
-    T* values = values_.template allocate<T>(slots_[id].size);
-    kernels::strided_copy(shape, static_cast<const T*>(slots_[id].value), kernels::contiguous_strides(shape), values,
-                          {1, static_cast<Index>(shape[0])}, false);
+    const std::size_t k = shape[transpose ? 1 : 0], n = shape[transpose ? 0 : 1];
+    T* values = values_.template allocate<T>(kernels::packed_size<T>(k, n));
+    kernels::pack(transpose, k, n, static_cast<const T*>(slots_[id].value), values);
     entry->values = values;
     entry->made_at = slots_.size();
   }
@@ -88,8 +90,8 @@ const T* Tape<T>::transposed(SlotId id, bool now) {
 
 template <class T>
 typename Tape<T>::Mark Tape<T>::mark() const {
-  return {steps_.size(), slots_.size(),      inputs_.size(), parameters_.size(), covers_.size(),
-          names_.size(), transposes_.size(), generation_,    values_.position(), small_.position()};
+  return {steps_.size(), slots_.size(),  inputs_.size(), parameters_.size(), covers_.size(),   series_.size(),
+          names_.size(), packed_.size(), generation_,    values_.position(), small_.position()};
 }
 
 /// Whether everything recorded before the mark is still there.
@@ -117,9 +119,11 @@ void Tape<T>::rewind(const Mark& mark) {
   inputs_.cut(mark.inputs);
   parameters_.resize(mark.parameters);
   covers_.cut(mark.aliases);
+  series_.cut(mark.series);
+  repeat_ = nullptr;
   names_.cut(mark.names);
-  transposes_.resize(mark.transposes);
-  for (Transpose& entry : transposes_)
+  packed_.resize(mark.packed);
+  for (Packed& entry : packed_)
     if (entry.made_at >= mark.slots) entry.values = nullptr;
   recent_shapes_.fill(nullptr);
   values_.rewind(mark.values);
@@ -149,6 +153,23 @@ std::string_view Tape<T>::name_of(SlotId id) const {
   for (const Name& name : names_)
     if (name.slot == id) return name.text;
   return {};
+}
+
+/// The first time round allocates for all times; later ones find their places in the same order.
+template <class T>
+SlotId Tape<T>::new_repeated(const Shape* shape, std::size_t size, bool needs_gradient) {
+  Repeat& repeat = *repeat_;
+  const std::size_t index = repeat.first_ + repeat.next_++;
+  if (repeat.begun_ == 1 && index == series_.size())
+    series_.push_back(
+        {values_.template allocate<T>(size * repeat.count_), nullptr, size, repeat.count_, repeat.id_, 0});
+  if (repeat.begun_ == 0 || index >= series_.size() || series_[index].size != size ||
+      series_[index].repeat != repeat.id_)
+    return push_slot(values_.template allocate<T>(size), shape, size, needs_gradient, Slot<T>::no_source);
+  const SlotId id =
+      push_slot(series_[index].values + repeat.time_ * size, shape, size, needs_gradient, Slot<T>::no_source);
+  slots_[id].series = static_cast<std::uint32_t>(index + 1);
+  return id;
 }
 
 // The sweep.
@@ -228,6 +249,7 @@ void Tape<T>::sweep_aliases(const Step<T>& step) {
     const SlotId id = step.first_output + k;
     const Slot<T>& alias = slots_[id];
     if (!alias.needs_gradient) continue;
+    if (alias.allocated != sweep_) return_gradient(alias.source);
     const Slot<T>& source = slots_[alias.source];
     const std::size_t offset = static_cast<std::size_t>(alias.value - source.value);
     if (alias.watched) {
@@ -275,6 +297,10 @@ void Tape<T>::allocate_gradient(SlotId id) {
     const auto is_own = [id](const Binding& binding) { return binding.slot == id; };
     slot.gradient = std::find_if(parameters_.begin(), parameters_.end(), is_own)->parameter->grad().data();
     slot.defined = sweep_;
+  } else if (slot.series && !slot.watched) {
+    Series& series = series_[slot.series - 1];
+    if (series.allocated != sweep_) allocate_gradients(series);
+    slot.gradient = series.gradients + (slot.value - series.values);
   } else if (slot.source == Slot<T>::no_source || slot.watched) {
     slot.gradient = gradients_.template allocate<T>(slot.size);
   } else {
@@ -290,8 +316,17 @@ void Tape<T>::allocate_gradient(SlotId id) {
 }
 
 template <class T>
-Destination<T> Tape<T>::first_gradient(SlotId id) {
+void Tape<T>::allocate_gradients(Series& series) {
+  series.gradients = gradients_.template allocate<T>(series.size * series.count);
+  series.allocated = sweep_;
+}
+
+/// The way to gradients whose memory belongs to more than one slot, or not to the tape.
+template <class T>
+Destination<T> Tape<T>::shared_gradient(SlotId id) {
   Slot<T>& slot = slots_[id];
+  if (slot.source != Slot<T>::no_source) return_gradient(slot.source);
+  if (slot.aliases) return_gradient(id);
   if (slot.allocated != sweep_) {
     if (slot.source != Slot<T>::no_source && slots_[slot.source].allocated == sweep_)
       allocate_gradient(id);
@@ -301,6 +336,58 @@ Destination<T> Tape<T>::first_gradient(SlotId id) {
   if (slot.defined == sweep_) return {slot.gradient, true};
   slot.defined = sweep_;
   return {slot.gradient, false};
+}
+
+template <class T>
+void Tape<T>::pass_gradient(SlotId from, SlotId to) {
+  if (borrow_gradient(slots_[from], slots_[to])) return;
+  const Destination<T> target = gradient_into(to);
+  kernels::copy_or_add(static_cast<const T*>(slots_[from].gradient), target.data, slots_[from].size, target.accumulate);
+}
+
+/// Instead of copies: the parts of a value that feed the members of a series, each one, have the same gradient as
+/// these, so the whole of it is that of the series. The parts hold it until somebody else contributes.
+template <class T>
+bool Tape<T>::borrow_gradient(const Slot<T>& from, Slot<T>& to) {
+  if (to.source == Slot<T>::no_source || to.watched || to.allocated == sweep_ || !from.series || from.watched)
+    return false;
+  Slot<T>& whole = slots_[to.source];
+  const Series& series = series_[from.series - 1];
+  if (whole.source != Slot<T>::no_source || whole.watched || whole.parameter || whole.series ||
+      whole.size != series.size * series.count || to.size != from.size ||
+      to.value - whole.value != from.value - series.values)
+    return false;
+  if (whole.allocated != sweep_) {
+    if (!covered(whole)) return false;
+    whole.gradient = series.gradients;
+    whole.allocated = whole.borrowed = sweep_;
+  }
+  if (whole.borrowed != sweep_ || whole.gradient != series.gradients) return false;
+  to.gradient = from.gradient;
+  to.allocated = to.defined = sweep_;
+  return true;
+}
+
+/// Gives a value that borrowed its gradient, and its parts, memory of their own.
+template <class T>
+void Tape<T>::return_gradient(SlotId source) {
+  Slot<T>& whole = slots_[source];
+  if (whole.borrowed != sweep_) return;
+  whole.borrowed = 0;
+  T* own = gradients_.template allocate<T>(whole.size);
+  std::copy_n(whole.gradient, whole.size, own);
+  whole.gradient = own;
+  for (SlotId id = source + 1; id <= covers_[whole.aliases - 1].last; ++id)
+    if (slots_[id].source == source && slots_[id].allocated == sweep_)
+      slots_[id].gradient = own + (slots_[id].value - whole.value);
+}
+
+template <class T>
+T* Tape<T>::joined(std::span<const SlotId> ids) const {
+  const Slot<T>& first = slots_[ids[0]];
+  for (std::size_t k = 0; k < ids.size(); ++k)
+    if (slots_[ids[k]].value != first.value + k * first.size || slots_[ids[k]].size != first.size) return nullptr;
+  return first.value;
 }
 
 template <class T>

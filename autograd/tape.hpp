@@ -33,6 +33,8 @@ struct Slot {
   std::uint32_t allocated;  ///< the last sweep in which `gradient` had memory
   std::uint32_t defined;    ///< the last sweep in which that memory held a gradient
   std::uint32_t aliases;    ///< index of its AliasCover plus one, 0 without aliases
+  std::uint32_t series;     ///< index of its Series plus one, 0 outside of repetitions
+  std::uint32_t borrowed;   ///< the last sweep in which `gradient` was that of another value, equal so far
   bool needs_gradient;
   bool consumed;   ///< read by something else than an alias
   bool parameter;  ///< its value is a Parameter's
@@ -58,7 +60,7 @@ template <class T>
 class Tape {
  public:
   struct Mark {
-    std::size_t steps, slots, inputs, parameters, aliases, names, transposes;
+    std::size_t steps, slots, inputs, parameters, aliases, series, names, packed;
     std::uint32_t generation;
     ValueArena::Position values;
     SmallArena::Position small;
@@ -77,6 +79,48 @@ class Tape {
    private:
     Tape& tape_;
     Mark mark_;
+  };
+
+  /// Places what is recorded alike `count` times, such as the steps of a sequence, so that each value lies next to its
+  /// counterparts of the other times, and so does its gradient: products over all times then are one product.
+  ///
+  ///     typename Tape<T>::Repeat repeat(tape, steps);
+  ///     for (std::size_t t = 0; t < steps; ++t) {
+  ///       repeat.begin(t);
+  ///       state = cell(select(x, 0, t), state);
+  ///     }
+  ///
+  /// Where the times differ, or the tape is rewound in between, values lie as they would without it.
+  class Repeat {
+   public:
+    Repeat(Tape& tape, std::size_t count)
+        : tape_(tape), outer_(tape.repeat_), id_(++tape.repeats_), count_(count), first_(tape.series_.size()) {
+      tape.repeat_ = this;
+    }
+    ~Repeat() { end(); }
+    Repeat(const Repeat&) = delete;
+    Repeat& operator=(const Repeat&) = delete;
+
+    /// What follows is for time t, each of 0 ... count - 1 once.
+    void begin(std::size_t t) {
+      time_ = t;
+      next_ = 0;
+      ++begun_;
+    }
+    void end() {
+      if (tape_.repeat_ == this) tape_.repeat_ = outer_;
+    }
+
+   private:
+    friend class Tape;
+    Tape& tape_;
+    Repeat* outer_;
+    std::uint32_t id_;
+    std::size_t count_;
+    std::size_t first_;  ///< of its series
+    std::size_t time_ = 0;
+    std::size_t next_ = 0;
+    std::size_t begun_ = 0;
   };
 
   Tape();
@@ -105,6 +149,10 @@ class Tape {
   Array<T> gradient(Variable<T> x) const;
   /// Gives x a gradient buffer of its own in later sweeps.
   void watch(Variable<T> x);
+  /// Watches all values that will be given this name. From now on pointwise functions are recorded op by op, so that
+  /// what they name inside can be found. The text is not copied.
+  void watch(std::string_view name) { watched_names_.push_back(name); }
+  bool watches_names() const { return !watched_names_.empty(); }
 
   Mark mark() const;
   /// Forgets everything recorded after the mark; handles from before it stay valid.
@@ -125,7 +173,11 @@ class Tape {
   void write_dot(std::ostream& out) const;
 
   /// Calls the value `name` in print() and in errors. The text is not copied: a literal, or as long-lived as one.
-  void name(Variable<T> x, std::string_view name) { names_.push_back({check("name", x), name}); }
+  void name(Variable<T> x, std::string_view name) {
+    names_.push_back({check("name", x), name});
+    if (watches_names() && std::find(watched_names_.begin(), watched_names_.end(), name) != watched_names_.end())
+      watch(x);
+  }
   /// All values of that name, in the order they were named: find("zi")[t] for a cell that names its pre-activations.
   std::vector<Variable<T>> find(std::string_view name);
 
@@ -152,6 +204,11 @@ class Tape {
                   "a rule must be trivially destructible: keep its arrays on the tape with keep(std::span)");
     return new (small_.template allocate<U>(1)) U(object);
   }
+  /// The same, to be completed there.
+  template <class U>
+  U& emplace(const U& object) {
+    return const_cast<U&>(*keep(object));
+  }
   template <class U>
   std::span<const U> keep(std::span<const U> values) {
     U* copy = small_.template allocate<U>(values.size());
@@ -166,9 +223,9 @@ class Tape {
     recent_shapes_[next_recent_++ % recent_shapes_.size()] = kept;
     return kept;
   }
-  /// The transpose of a matrix value, made `now` or at the second request; null at the first. Products that read a
-  /// weight for many rows, or again and again, are faster on it.
-  const T* transposed(SlotId id, bool now);
+  /// A matrix value, or its transpose, packed for kernels::packed_product(); made `now` or at the second request, null
+  /// at the first. It pays for many rows, and again and again for few.
+  const T* packed(SlotId id, bool transpose, bool now);
 
   /// An uninitialised list that lives as long as what is recorded next.
   template <class U>
@@ -196,6 +253,7 @@ class Tape {
 
   /// A slot with uninitialised memory of its own.
   SlotId new_slot(const Shape* shape, std::size_t size, bool needs_gradient) {
+    if (repeat_) return new_repeated(shape, size, needs_gradient);
     return push_slot(values_.template allocate<T>(size), shape, size, needs_gradient, Slot<T>::no_source);
   }
   /// A slot inside the memory of `source`, from element `offset` on.
@@ -235,29 +293,40 @@ class Tape {
     steps_.push_back({op, rule, first_input, static_cast<std::uint32_t>(inputs.size()), first_output, output_count});
   }
   T* value(SlotId id) { return slots_[id].value; }
+  /// Uninitialised memory that a rule keeps between forward and backward.
+  T* room(std::size_t count) { return values_.template allocate<T>(count); }
   /// Forgets slots that no step has taken as its outputs: a rule has thrown.
   void abandon(SlotId first) { slots_.cut(first); }
 
   /// Where the next contribution to the gradient of a slot goes, during a sweep.
   [[gnu::always_inline]] Destination<T> gradient_into(SlotId id) {
     Slot<T>& slot = slots_[id];
+    if (slot.source != Slot<T>::no_source || slot.aliases) return shared_gradient(id);
     if (slot.defined == sweep_) return {slot.gradient, true};
-    if (slot.source != Slot<T>::no_source || slot.aliases || slot.parameter) return first_gradient(id);
-    slot.gradient = gradients_.template allocate<T>(slot.size);
+    if (slot.parameter) return shared_gradient(id);
+    if (!slot.series || slot.watched) {
+      slot.gradient = gradients_.template allocate<T>(slot.size);
+    } else {
+      Series& series = series_[slot.series - 1];
+      if (series.allocated != sweep_) allocate_gradients(series);
+      slot.gradient = series.gradients + (slot.value - series.values);
+    }
     slot.allocated = slot.defined = sweep_;
     return {slot.gradient, false};
   }
   bool has_gradient(SlotId id) const { return slots_[id].allocated == sweep_; }
-  /// Adds gᵀ x to the gradient of a matrix, for g (rows, m) and x (rows, n). Thin products into one Parameter are
-  /// gathered and multiplied together, before the end of the sweep.
+  /// Adds the gradient of `from` to that of `to`, of as many elements, at the end of all contributions to the former.
+  void pass_gradient(SlotId from, SlotId to);
+  /// The memory in which these values lie one after the other, none if they do not.
+  T* joined(std::span<const SlotId> ids) const;
+  /// A slot on memory that other slots of this tape keep.
+  SlotId new_joined(T* values, const Shape* shape, std::size_t size, bool needs_gradient) {
+    return push_slot(values, shape, size, needs_gradient, Slot<T>::no_source);
+  }
+  /// Adds gᵀ x to the gradient of a matrix, for g (rows, m) and x (rows, n), at some time before the end of the sweep.
   void add_product(SlotId matrix, std::size_t rows, std::size_t m, const T* g, std::size_t n, const T* x) {
-    const auto into = [this](std::size_t id) { return gradient_into(static_cast<SlotId>(id)); };
-    if (slots_[matrix].parameter && rows <= thin_product) {
-      products_.add(matrix, rows, m, g, n, x, into);
-    } else {
-      const Destination<T> to = into(matrix);
-      kernels::gemm(true, false, m, n, rows, g, x, to.data, to.accumulate);
-    }
+    products_.add({matrix, rows, m, n, g, x},
+                  [this](std::size_t id) { return gradient_into(static_cast<SlotId>(id)); });
   }
 
  private:
@@ -275,8 +344,18 @@ class Tape {
     bool disjoint;
     std::uint32_t zeroed;  ///< the sweep in which the source has to start from zeros
   };
-  struct Transpose {
+  /// The memory of counterparts: `count` values of `size` elements, one after the other.
+  struct Series {
+    T* values;
+    T* gradients;
+    std::size_t size;
+    std::size_t count;
+    std::uint32_t repeat;     ///< which repetition it belongs to
+    std::uint32_t allocated;  ///< the last sweep in which `gradients` had memory
+  };
+  struct Packed {
     SlotId slot;
+    bool transpose;
     const T* values;
     std::size_t made_at;  ///< number of slots then
   };
@@ -297,9 +376,11 @@ class Tape {
   };
 
   SlotId push_slot(T* value, const Shape* shape, std::size_t size, bool needs_gradient, SlotId source) {
-    slots_.push_back({value, nullptr, shape, size, generation_, source, 0, 0, 0, needs_gradient, false, false, false});
+    slots_.push_back(
+        {value, nullptr, shape, size, generation_, source, 0, 0, 0, 0, 0, needs_gradient, false, false, false});
     return static_cast<SlotId>(slots_.size() - 1);
   }
+  [[gnu::noinline]] SlotId new_repeated(const Shape* shape, std::size_t size, bool needs_gradient);
   Variable<T> leaf(const T* data, const Shape& shape, bool needs_gradient);
   [[noreturn]] void throw_handle(const char* op, Variable<T> x) const;
   bool holds(const Mark& mark) const;
@@ -310,21 +391,27 @@ class Tape {
   bool shared(const Slot<T>& slot) const;
   void prepare(SlotId id);
   void allocate_gradient(SlotId id);
-  Destination<T> first_gradient(SlotId id);
+  void allocate_gradients(Series& series);
+  Destination<T> shared_gradient(SlotId id);
+  bool borrow_gradient(const Slot<T>& from, Slot<T>& to);
+  void return_gradient(SlotId source);
 
   Log<Slot<T>> slots_;
   Log<Step<T>> steps_;
   Log<SlotId> inputs_;
   std::vector<Binding> parameters_;
   Log<AliasCover> covers_;
+  Log<Series> series_;
+  Repeat* repeat_ = nullptr;
+  std::uint32_t repeats_ = 0;
   Log<Name> names_;
-  std::vector<Transpose> transposes_;
+  std::vector<std::string_view> watched_names_;
+  std::vector<Packed> packed_;
   std::array<const Shape*, 8> recent_shapes_{};
   std::size_t next_recent_ = 0;
   ValueArena values_;
   ValueArena gradients_;
-  SmallArena small_;                              ///< rules, shapes and lists
-  static constexpr std::size_t thin_product = 4;  ///< rows from which BLAS is no faster on more of them
+  SmallArena small_;  ///< rules, shapes and lists
   kernels::ProductSums<T> products_;
   Scratch scratch_;
   std::vector<SlotId> pending_;

@@ -73,26 +73,33 @@ class Comparison {
     });
   }
 
+  /// Parameters and states from the tape as it trains; then once more op by op, for what is inside each step.
   std::vector<Row> run() {
-    // loss = <a, output> + 1/2 |output|^2 + <b, h_n> + <d, c_n>
+    const Array<double> output = sweep();
+    const auto [forward, backward] = by_hand(output);
+    for (std::size_t layer = 0; layer < options_.layers; ++layer) compare_parameters(layer, backward[layer]);
+    compare_states(backward);
+    for (const char* name : {"zi", "zf", "zg", "zo", "c", "h"}) tape_.watch(name);
+    nn::zero_grad(lstm_);
+    tape_.clear();
+    sweep();
+    for (std::size_t layer = 0; layer < options_.layers; ++layer) compare_steps(layer, backward[layer]);
+    return std::move(rows_);
+  }
+
+ private:
+  /// loss = <a, output> + 1/2 |output|^2 + <b, h_n> + <d, c_n>
+  Array<double> sweep() {
     x_variable_ = tape_.variable(x_);
     h0_variable_ = tape_.variable(h0_);
     c0_variable_ = tape_.variable(c0_);
     const auto result = lstm_(x_variable_, {.initial = {h0_variable_, c0_variable_}});
     loss_ = sum(result.output * tape_.constant(output_weights_) + square(result.output) * 0.5) +
             sum(result.h_n * tape_.constant(h_weights_)) + sum(result.c_n * tape_.constant(c_weights_));
-    for (const char* name : {"zi", "zf", "zg", "zo", "c", "h"})
-      for (const Variable<double>& value : tape_.find(name)) tape_.watch(value);
     tape_.backward(loss_);
-
-    const auto [forward, backward] = by_hand(result.output.copy());
-    for (std::size_t layer = 0; layer < options_.layers; ++layer) compare_parameters(layer, backward[layer]);
-    compare_states(backward);
-    for (std::size_t layer = 0; layer < options_.layers; ++layer) compare_steps(layer, backward[layer]);
-    return std::move(rows_);
+    return result.output.copy();
   }
 
- private:
   Array<double> random(const autograd::Shape& shape) { return nn::normal<double>(shape, 0, 1, generator_); }
 
   std::pair<std::vector<LstmForward<double>>, std::vector<LstmBackward<double>>> by_hand(const Array<double>& output) {

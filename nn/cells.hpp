@@ -3,10 +3,8 @@
 
 #include <optional>
 
-#include "autograd/ops/arithmetic.hpp"
-#include "autograd/ops/elementary.hpp"
 #include "autograd/ops/linear_algebra.hpp"
-#include "autograd/ops/shape.hpp"
+#include "autograd/pointwise.hpp"
 #include "nn/cell.hpp"
 #include "nn/description.hpp"
 #include "nn/initialize.hpp"
@@ -29,6 +27,16 @@ struct LSTMCellOptions {
   std::size_t proj_size = 0;  ///< P, 0 for none
   double forget_bias = 0;     ///< added to the initial bias_ih of the forget gate; needs a bias
 };
+
+inline constexpr auto lstm_update = autograd::pointwise([](auto zi, auto zf, auto zg, auto zo, auto c_previous) {
+  const auto i = named("i", sigmoid(named("zi", zi)));
+  const auto f = named("f", sigmoid(named("zf", zf)));
+  const auto g = named("g", tanh(named("zg", zg)));
+  const auto o = named("o", sigmoid(named("zo", zo)));
+  const auto c = named("c", f * c_previous + i * g);
+  const auto h = named("h", o * tanh(c));
+  return std::tuple{h, c};
+});
 
 /// Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate: Gers, Schmidhuber and Cummins 2000):
 ///
@@ -62,11 +70,9 @@ struct LSTMCell {
   /// The next state, from a projected input (batch, 4H).
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
     Tape<T>& tape = autograd::tape_of("lstm_cell", projected);
-    const auto [zi, zf, zg, zo] = autograd::split<4>(linear(state.h, tape.parameter(weight_hh), projected), 1);
-    const Variable<T> i = sigmoid(named("zi", zi)), f = sigmoid(named("zf", zf));
-    const Variable<T> g = tanh(named("zg", zg)), o = sigmoid(named("zo", zo));
-    const Variable<T> c = named("c", f * state.c + i * g);
-    const Variable<T> h = named("h", o * tanh(c));
+    const auto z = linear(state.h, tape.parameter(weight_hh), projected);
+    const auto [zi, zf, zg, zo] = autograd::blocks<4>(z);
+    const auto [h, c] = lstm_update(zi, zf, zg, zo, state.c);
     return {weight_hr ? linear(h, tape.parameter(*weight_hr)) : h, c};
   }
 

@@ -87,11 +87,14 @@ struct Recurrent {
     const std::size_t shortest = lengths.empty() ? steps : *std::min_element(lengths.begin(), lengths.end());
 
     State state = options.initial ? *options.initial : cell.zero_state(tape, batch);
-    const Variable<T> inputs = hoist(x);
+    const std::span<Variable<T>> inputs = tape.template list<Variable<T>>(steps);
+    autograd::unbind(hoist(x), inputs);
     const std::span<Variable<T>> outputs = tape.template list<Variable<T>>(steps);
+    typename Tape<T>::Repeat repeat(tape, steps);
     for (std::size_t k = 0; k < steps; ++k) {
       const std::size_t t = reverse ? steps - 1 - k : k;
-      const State next = advance(select(inputs, 0, static_cast<Index>(t)), state);
+      repeat.begin(t);
+      const State next = advance(inputs[t], state);
       outputs[t] = read(next);
       if (t < shortest) {
         state = next;
@@ -100,6 +103,7 @@ struct Recurrent {
         state = freeze(tape, lengths, t, next, state);
       }
     }
+    repeat.end();
     return {autograd::stack<T>(outputs, 0), state};
   }
 

@@ -7,7 +7,7 @@ required_packages=(
   g++:c++ cmake:cmake ninja-build:ninja
   xtl-dev libxsimd-dev libxtensor-dev libopenblas-dev nlohmann-json3-dev catch2 libcli11-dev libfmt-dev
 )
-optional_packages=(ccache:ccache gnuplot-nox:gnuplot)
+optional_packages=(ccache:ccache gnuplot-nox:gnuplot libmpfr-dev)
 
 # missing ENTRY...: the packages of these entries that are not there, one per line.
 missing() {

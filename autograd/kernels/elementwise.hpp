@@ -18,8 +18,7 @@ auto with_indices(F&& f) {
 
 /// out = rule.forward(in...), `size` elements each.
 template <class T, std::size_t N, class Rule>
-[[gnu::always_inline]] inline void elementwise_forward(const Rule& rule, const std::array<const T*, N>& in, T* out,
-                                                       std::size_t size) {
+WENGERT_INLINE void elementwise_forward(const Rule& rule, const std::array<const T*, N>& in, T* out, std::size_t size) {
   constexpr std::size_t width = detail::lane_width<T>;
   std::size_t at = 0;
   for (; at + width <= size; at += width)
@@ -50,9 +49,8 @@ void deliver(Absent, const Destination<T>&, std::size_t, Rest...) {}
 /// into[k] = or += the k-th gradient of rule.vjp(g, y, in...); an input without a destination is left out.
 /// Two inputs may share a destination: within a register the contributions are added one after the other.
 template <class T, std::size_t N, class Rule>
-[[gnu::always_inline]] inline void elementwise_backward(const Rule& rule, const T* g, const T* y,
-                                                        const std::array<const T*, N>& in,
-                                                        const std::array<Destination<T>, N>& into, std::size_t size) {
+WENGERT_INLINE void elementwise_backward(const Rule& rule, const T* g, const T* y, const std::array<const T*, N>& in,
+                                         const std::array<Destination<T>, N>& into, std::size_t size) {
   constexpr std::size_t width = detail::lane_width<T>;
   const auto block = [&](std::size_t at, auto... rest) {
     const auto parts = with_indices<N>([&](auto... k) {

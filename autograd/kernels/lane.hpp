@@ -9,6 +9,9 @@
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
+#include "autograd/kernels/elementary.hpp"
+#include "autograd/op.hpp"
+
 namespace autograd {
 
 /// A register with exactly the functions the tape has, so that a rule that compiles on lanes compiles on Variables.
@@ -31,10 +34,10 @@ template <class T, class Architecture>
 struct LaneTraits<xsimd::batch<T, Architecture>> {
   using Scalar = T;
   using Batch = xsimd::batch<T, Architecture>;
-  static auto greater(const Batch& a, const Batch& b) { return a > b; }
-  static auto equal(const Batch& a, const Batch& b) { return a == b; }
+  [[gnu::always_inline]] static auto greater(const Batch& a, const Batch& b) { return a > b; }
+  [[gnu::always_inline]] static auto equal(const Batch& a, const Batch& b) { return a == b; }
   template <class Mask>
-  static Batch select(const Mask& mask, const Batch& a, const Batch& b) {
+  [[gnu::always_inline]] static Batch select(const Mask& mask, const Batch& a, const Batch& b) {
     return xsimd::select(mask, a, b);
   }
   /// Functions without a vector form, element by element.
@@ -68,169 +71,189 @@ concept Arithmetic = std::is_arithmetic_v<S>;
 
 /// The number p in every element.
 template <class R>
-Lane<R> broadcast_lane(typename detail::LaneTraits<R>::Scalar p) {
+WENGERT_INLINE Lane<R> broadcast_lane(typename detail::LaneTraits<R>::Scalar p) {
   return {R(p)};
 }
 
 template <class R>
-Lane<R> operator+(Lane<R> a, Lane<R> b) {
+WENGERT_INLINE Lane<R> operator+(Lane<R> a, Lane<R> b) {
   return {a.value + b.value};
 }
 template <class R>
-Lane<R> operator-(Lane<R> a, Lane<R> b) {
+WENGERT_INLINE Lane<R> operator-(Lane<R> a, Lane<R> b) {
   return {a.value - b.value};
 }
 template <class R>
-Lane<R> operator*(Lane<R> a, Lane<R> b) {
+WENGERT_INLINE Lane<R> operator*(Lane<R> a, Lane<R> b) {
   return {a.value * b.value};
 }
 template <class R>
-Lane<R> operator/(Lane<R> a, Lane<R> b) {
+WENGERT_INLINE Lane<R> operator/(Lane<R> a, Lane<R> b) {
   return {a.value / b.value};
 }
 template <class R>
-Lane<R> operator-(Lane<R> a) {
+WENGERT_INLINE Lane<R> operator-(Lane<R> a) {
   return {-a.value};
 }
 
 // Literals and attributes convert to the element type, so `1 - y * y` stays float on floats.
 template <class R, Arithmetic S>
-Lane<R> operator+(Lane<R> a, S b) {
+WENGERT_INLINE Lane<R> operator+(Lane<R> a, S b) {
   return a + broadcast_lane<R>(b);
 }
 template <class R, Arithmetic S>
-Lane<R> operator+(S a, Lane<R> b) {
+WENGERT_INLINE Lane<R> operator+(S a, Lane<R> b) {
   return broadcast_lane<R>(a) + b;
 }
 template <class R, Arithmetic S>
-Lane<R> operator-(Lane<R> a, S b) {
+WENGERT_INLINE Lane<R> operator-(Lane<R> a, S b) {
   return a - broadcast_lane<R>(b);
 }
 template <class R, Arithmetic S>
-Lane<R> operator-(S a, Lane<R> b) {
+WENGERT_INLINE Lane<R> operator-(S a, Lane<R> b) {
   return broadcast_lane<R>(a) - b;
 }
 template <class R, Arithmetic S>
-Lane<R> operator*(Lane<R> a, S b) {
+WENGERT_INLINE Lane<R> operator*(Lane<R> a, S b) {
   return a * broadcast_lane<R>(b);
 }
 template <class R, Arithmetic S>
-Lane<R> operator*(S a, Lane<R> b) {
+WENGERT_INLINE Lane<R> operator*(S a, Lane<R> b) {
   return broadcast_lane<R>(a) * b;
 }
 template <class R, Arithmetic S>
-Lane<R> operator/(Lane<R> a, S b) {
+WENGERT_INLINE Lane<R> operator/(Lane<R> a, S b) {
   return a / broadcast_lane<R>(b);
 }
 template <class R, Arithmetic S>
-Lane<R> operator/(S a, Lane<R> b) {
+WENGERT_INLINE Lane<R> operator/(S a, Lane<R> b) {
   return broadcast_lane<R>(a) / b;
 }
 
 /// 1 where a > b, else 0.
 template <class R>
-Lane<R> greater(Lane<R> a, Lane<R> b) {
+WENGERT_INLINE Lane<R> greater(Lane<R> a, Lane<R> b) {
   using Traits = detail::LaneTraits<R>;
   return {Traits::select(Traits::greater(a.value, b.value), R(1), R(0))};
 }
 template <class R, Arithmetic S>
-Lane<R> greater(Lane<R> a, S b) {
+WENGERT_INLINE Lane<R> greater(Lane<R> a, S b) {
   return greater(a, broadcast_lane<R>(b));
 }
 
 /// 1 where a equals b, else 0.
 template <class R>
-Lane<R> equal(Lane<R> a, Lane<R> b) {
+WENGERT_INLINE Lane<R> equal(Lane<R> a, Lane<R> b) {
   using Traits = detail::LaneTraits<R>;
   return {Traits::select(Traits::equal(a.value, b.value), R(1), R(0))};
 }
 template <class R, Arithmetic S>
-Lane<R> equal(Lane<R> a, S b) {
+WENGERT_INLINE Lane<R> equal(Lane<R> a, S b) {
   return equal(a, broadcast_lane<R>(b));
 }
 
 /// a where the condition is not 0, b elsewhere.
 template <class R>
-Lane<R> where(Lane<R> condition, Lane<R> a, Lane<R> b) {
+WENGERT_INLINE Lane<R> where(Lane<R> condition, Lane<R> a, Lane<R> b) {
   using Traits = detail::LaneTraits<R>;
   return {Traits::select(Traits::equal(condition.value, R(0)), b.value, a.value)};
 }
 
 /// x where the mask is not 0, exactly 0 elsewhere, whatever x is there.
 template <class R>
-Lane<R> masked(Lane<R> x, Lane<R> mask) {
+WENGERT_INLINE Lane<R> masked(Lane<R> x, Lane<R> mask) {
   return where(mask, x, broadcast_lane<R>(0));
 }
 
 /// The larger one; NaN if either is.
 template <class R>
-Lane<R> maximum(Lane<R> a, Lane<R> b) {
+WENGERT_INLINE Lane<R> maximum(Lane<R> a, Lane<R> b) {
   using Traits = detail::LaneTraits<R>;
   const R larger = Traits::select(Traits::greater(a.value, b.value), a.value, b.value);
   return {Traits::select(Traits::equal(a.value, a.value), larger, a.value)};
 }
 template <class R, Arithmetic S>
-Lane<R> maximum(Lane<R> a, S b) {
+WENGERT_INLINE Lane<R> maximum(Lane<R> a, S b) {
   return maximum(a, broadcast_lane<R>(b));
 }
 
 /// The smaller one; NaN if either is.
 template <class R>
-Lane<R> minimum(Lane<R> a, Lane<R> b) {
+WENGERT_INLINE Lane<R> minimum(Lane<R> a, Lane<R> b) {
   return -maximum(-a, -b);
 }
 
 /// -1, 0 or 1.
 template <class R>
-Lane<R> sign(Lane<R> x) {
+WENGERT_INLINE Lane<R> sign(Lane<R> x) {
   return greater(x, 0) - greater(-x, 0);
 }
 
 template <class R>
-Lane<R> abs(Lane<R> x) {
+WENGERT_INLINE Lane<R> abs(Lane<R> x) {
   using Traits = detail::LaneTraits<R>;
   return {Traits::select(Traits::greater(R(0), x.value), R(-x.value), x.value)};
 }
 
 template <class R>
-Lane<R> exp(Lane<R> x) {
-  using std::exp;
-  return {exp(x.value)};
+inline constexpr bool is_complex = std::same_as<R, std::complex<double>>;
+
+template <class R>
+WENGERT_INLINE Lane<R> exp(Lane<R> x) {
+  if constexpr (is_complex<R>)
+    return {std::exp(x.value)};
+  else
+    return {kernels::exp(x.value)};
 }
 template <class R>
-Lane<R> log(Lane<R> x) {
-  using std::log;
-  return {log(x.value)};
+WENGERT_INLINE Lane<R> log(Lane<R> x) {
+  if constexpr (is_complex<R>)
+    return {std::log(x.value)};
+  else
+    return {kernels::log(x.value)};
 }
 template <class R>
-Lane<R> sqrt(Lane<R> x) {
+WENGERT_INLINE Lane<R> sqrt(Lane<R> x) {
   using std::sqrt;
   return {sqrt(x.value)};
 }
 template <class R>
-Lane<R> tanh(Lane<R> x) {
-  using std::tanh;
-  return {tanh(x.value)};
+WENGERT_INLINE Lane<R> tanh(Lane<R> x) {
+  if constexpr (is_complex<R>)
+    return {std::tanh(x.value)};
+  else
+    return {kernels::tanh(x.value)};
+}
+
+/// exp(x) - 1, accurate for small x:  with x = a + ib,  expm1(a) - 2 e^a sin(b/2)^2 + i e^a sin(b).
+template <class R>
+WENGERT_INLINE Lane<R> expm1(Lane<R> x) {
+  if constexpr (is_complex<R>) {
+    const double a = x.value.real(), b = x.value.imag(), half = std::sin(b / 2);
+    return {{std::expm1(a) - 2 * std::exp(a) * half * half, std::exp(a) * std::sin(b)}};
+  } else {
+    return {kernels::expm1(x.value)};
+  }
 }
 
 /// log(1 + x), accurate for small x.
 template <class R>
-Lane<R> log1p(Lane<R> x) {
-  if constexpr (std::same_as<R, std::complex<double>>)
+WENGERT_INLINE Lane<R> log1p(Lane<R> x) {
+  if constexpr (is_complex<R>)
     return {{std::log1p(x.value.real() * (2 + x.value.real()) + x.value.imag() * x.value.imag()) / 2,
              std::atan2(x.value.imag(), 1 + x.value.real())}};
   else
-    return {xsimd::log1p(x.value)};
+    return {kernels::log1p(x.value)};
 }
 
 /// 1 / (1 + exp(-x)), without overflow.
 template <class R>
-Lane<R> sigmoid(Lane<R> x) {
-  if constexpr (std::same_as<R, std::complex<double>>) {
+WENGERT_INLINE Lane<R> sigmoid(Lane<R> x) {
+  if constexpr (is_complex<R>) {
     const std::complex<double> e = std::exp(x.value.real() < 0 ? x.value : -x.value);
     return {x.value.real() < 0 ? e / (1.0 + e) : 1.0 / (1.0 + e)};
   } else {
-    return 1 / (1 + exp(-x));
+    return {kernels::sigmoid(x.value)};
   }
 }
 
@@ -253,7 +276,7 @@ inline std::complex<double> power(std::complex<double> x, double exponent) {
 }  // namespace detail
 
 template <class R>
-Lane<R> pow(Lane<R> x, double exponent) {
+WENGERT_INLINE Lane<R> pow(Lane<R> x, double exponent) {
   using Scalar = typename detail::LaneTraits<R>::Scalar;
   if (exponent == 1) return x;
   if (exponent == 2) return x * x;
@@ -262,15 +285,15 @@ Lane<R> pow(Lane<R> x, double exponent) {
 }
 
 template <class R>
-Lane<R> square(Lane<R> x) {
+WENGERT_INLINE Lane<R> square(Lane<R> x) {
   return x * x;
 }
 template <class R>
-Lane<R> reciprocal(Lane<R> x) {
+WENGERT_INLINE Lane<R> reciprocal(Lane<R> x) {
   return 1 / x;
 }
 template <class R>
-Lane<R> affine(Lane<R> x, double scale, double shift) {
+WENGERT_INLINE Lane<R> affine(Lane<R> x, double scale, double shift) {
   return x * scale + shift;
 }
 
@@ -280,18 +303,18 @@ template <class T>
 inline constexpr std::size_t lane_width = xsimd::batch<T>::size;
 
 template <class T>
-Simd<T> load(const T* from) {
+WENGERT_INLINE Simd<T> load(const T* from) {
   return {xsimd::batch<T>::load_unaligned(from)};
 }
 
 template <class T>
-void store(Simd<T> lane, T* to) {
+WENGERT_INLINE void store(Simd<T> lane, T* to) {
   lane.value.store_unaligned(to);
 }
 
 /// The first `count` elements, fewer than a full register; the rest is 1, which every rule takes quietly.
 template <class T>
-Simd<T> load(const T* from, std::size_t count) {
+WENGERT_INLINE Simd<T> load(const T* from, std::size_t count) {
 #ifdef __AVX512F__
   if constexpr (std::same_as<T, float>) {
     return {_mm512_mask_loadu_ps(_mm512_set1_ps(1), static_cast<__mmask16>((1u << count) - 1), from)};
@@ -307,7 +330,7 @@ Simd<T> load(const T* from, std::size_t count) {
 }
 
 template <class T>
-void store(Simd<T> lane, T* to, std::size_t count) {
+WENGERT_INLINE void store(Simd<T> lane, T* to, std::size_t count) {
 #ifdef __AVX512F__
   if constexpr (std::same_as<T, float>) {
     _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), lane.value);
@@ -319,6 +342,19 @@ void store(Simd<T> lane, T* to, std::size_t count) {
   lane.value.store_aligned(padded);
   std::memcpy(to, padded, count * sizeof(T));
 #endif
+}
+
+/// The first `count` elements, at most a full register.
+template <class T>
+WENGERT_INLINE Simd<T> load_some(const T* from, std::size_t count) {
+  return count == lane_width<T> ? load(from) : load(from, count);
+}
+template <class T>
+WENGERT_INLINE void store_some(Simd<T> lane, T* to, std::size_t count) {
+  if (count == lane_width<T>)
+    store(lane, to);
+  else
+    store(lane, to, count);
 }
 
 }  // namespace detail

@@ -1,4 +1,4 @@
-// ProductSums: many thin products gᵀ x into one matrix, gathered row by row and multiplied at once.
+// ProductSums: products gᵀ x into the same matrix, joined into one wherever their rows lie next to each other.
 #pragma once
 
 #include <algorithm>
@@ -9,55 +9,54 @@
 
 namespace autograd::kernels {
 
-/// Rows for several matrices at a time, each known by a key. Keeps its memory.
+/// g (rows, m) and x (rows, n), whose product is added to an (m, n) matrix known by a key.
+template <class T>
+struct RowProduct {
+  std::size_t key, rows, m, n;
+  const T* g;
+  const T* x;
+};
+
+/// Sums of products, put off as long as the next one continues the last, backwards or forwards in memory.
 template <class T>
 class ProductSums {
  public:
-  /// Room for so many rows before they are multiplied.
-  static constexpr std::size_t most_rows = 256;
-
-  /// Gathers `rows` more rows of g (m) and x (n). `into(key)` is asked for where to add the (m, n) matrix when there is
-  /// no room left.
+  /// `into(key)` is asked for where to add a matrix. g and x must stay as they are until flush().
   template <class Into>
-  void add(std::size_t key, std::size_t rows, std::size_t m, const T* g, std::size_t n, const T* x, Into into) {
-    auto found = std::find_if(sums_.begin(), sums_.begin() + used_, [key](const Sum& sum) { return sum.key == key; });
-    if (found == sums_.begin() + used_) {
-      if (found == sums_.end()) found = sums_.emplace(found);
-      ++used_;
-      *found = {key, m, n, 0, std::move(found->g), std::move(found->x)};
-      found->g.resize(std::max(found->g.size(), most_rows * m));
-      found->x.resize(std::max(found->x.size(), most_rows * n));
+  void add(const RowProduct<T>& product, Into into) {
+    for (RowProduct<T>& last : pending_) {
+      if (last.key != product.key) continue;
+      if (product.g + product.rows * product.m == last.g && product.x + product.rows * product.n == last.x) {
+        last.g = product.g;
+        last.x = product.x;
+        last.rows += product.rows;
+      } else if (last.g + last.rows * last.m == product.g && last.x + last.rows * last.n == product.x) {
+        last.rows += product.rows;
+      } else {
+        multiply(last, into);
+        last = product;
+      }
+      return;
     }
-    if (found->rows + rows > most_rows) multiply(*found, into);
-    std::copy_n(g, rows * m, found->g.data() + found->rows * m);
-    std::copy_n(x, rows * n, found->x.data() + found->rows * n);
-    found->rows += rows;
+    pending_.push_back(product);
   }
 
-  /// Multiplies what is gathered, and forgets the keys.
+  /// Multiplies what was put off.
   template <class Into>
   void flush(Into into) {
-    for (std::ptrdiff_t k = 0; k < used_; ++k) multiply(sums_[static_cast<std::size_t>(k)], into);
-    used_ = 0;
+    for (const RowProduct<T>& product : pending_) multiply(product, into);
+    pending_.clear();
   }
-  void forget() { used_ = 0; }
+  void forget() { pending_.clear(); }
 
  private:
-  struct Sum {
-    std::size_t key, m, n, rows;
-    std::vector<T> g, x;
-  };
-
   template <class Into>
-  static void multiply(Sum& sum, Into into) {
-    if (sum.rows == 0) return;
-    const auto to = into(sum.key);
-    gemm(true, false, sum.m, sum.n, sum.rows, sum.g.data(), sum.x.data(), to.data, to.accumulate);
-    sum.rows = 0;
+  static void multiply(const RowProduct<T>& p, Into into) {
+    const auto to = into(p.key);
+    gemm(true, false, p.m, p.n, p.rows, p.g, p.x, to.data, to.accumulate);
   }
 
-  std::vector<Sum> sums_;
-  std::ptrdiff_t used_ = 0;
+  std::vector<RowProduct<T>> pending_;  ///< one for each key
 };
 
 }  // namespace autograd::kernels

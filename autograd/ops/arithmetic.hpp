@@ -11,29 +11,31 @@ namespace ops {
 // y = a + b,   da = g,  db = g
 struct Add {
   static constexpr OpInfo info{.name = "add", .inputs = 2, .vjp_reads = Reads::neither};
-  static auto forward(const auto& a, const auto& b) { return a + b; }
-  static auto vjp(const auto& g, const auto&, const auto&, const auto&) { return gradients(g, g); }
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return a + b; }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto&, const auto&) { return gradients(g, g); }
 };
 
 // y = a - b,   da = g,  db = -g
 struct Sub {
   static constexpr OpInfo info{.name = "sub", .inputs = 2, .vjp_reads = Reads::neither};
-  static auto forward(const auto& a, const auto& b) { return a - b; }
-  static auto vjp(const auto& g, const auto&, const auto&, const auto&) { return gradients(g, -g); }
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return a - b; }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto&, const auto&) { return gradients(g, -g); }
 };
 
 // y = a b,   da = g b,  db = g a
 struct Mul {
   static constexpr OpInfo info{.name = "mul", .inputs = 2, .vjp_reads = Reads::inputs};
-  static auto forward(const auto& a, const auto& b) { return a * b; }
-  static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) { return gradients(g * b, g * a); }
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return a * b; }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
+    return gradients(g * b, g * a);
+  }
 };
 
 // y = a / b,   da = g / b,  db = -g y / b
 struct Div {
   static constexpr OpInfo info{.name = "div", .inputs = 2, .domain = {0.5, 2}};
-  static auto forward(const auto& a, const auto& b) { return a / b; }
-  static auto vjp(const auto& g, const auto& y, const auto&, const auto& b) {
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return a / b; }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&, const auto& b) {
     const auto da = g / b;
     return gradients(da, -(da * y));
   }
@@ -42,8 +44,8 @@ struct Div {
 // y = -x,   dx = -g
 struct Neg {
   static constexpr OpInfo info{.name = "neg", .vjp_reads = Reads::neither};
-  static auto forward(const auto& x) { return -x; }
-  static auto vjp(const auto& g, const auto&, const auto&) { return gradients(-g); }
+  WENGERT_INLINE static auto forward(const auto& x) { return -x; }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto&) { return gradients(-g); }
 };
 
 // y = scale x + shift,   dx = scale g
@@ -51,17 +53,17 @@ struct Affine {
   static constexpr OpInfo info{.name = "affine", .vjp_reads = Reads::neither};
   double scale = 1;
   double shift = 0;
-  auto forward(const auto& x) const { return affine(x, scale, shift); }
-  auto vjp(const auto& g, const auto&, const auto&) const { return gradients(g * scale); }
+  WENGERT_INLINE auto forward(const auto& x) const { return affine(x, scale, shift); }
+  WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto&) const { return gradients(g * scale); }
   std::string attributes() const;
 };
 
 // y = x^p,   dx = g p x^(p-1), 0 for p = 0
 struct Pow {
-  static constexpr OpInfo info{.name = "pow", .vjp_reads = Reads::inputs, .domain = {0.3, 2}};
+  static constexpr OpInfo info{.name = "pow", .vjp_reads = Reads::inputs, .domain = {0.3, 2}, .dear = true};
   double exponent;
-  auto forward(const auto& x) const { return pow(x, exponent); }
-  auto vjp(const auto& g, const auto&, const auto& x) const {
+  WENGERT_INLINE auto forward(const auto& x) const { return pow(x, exponent); }
+  WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto& x) const {
     return gradients(exponent == 0 ? g * 0 : g * (pow(x, exponent - 1) * exponent));
   }
   std::string attributes() const;
@@ -70,15 +72,15 @@ struct Pow {
 // y = x^2,   dx = 2 x g
 struct Square {
   static constexpr OpInfo info{.name = "square", .vjp_reads = Reads::inputs};
-  static auto forward(const auto& x) { return x * x; }
-  static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(2 * x * g); }
+  WENGERT_INLINE static auto forward(const auto& x) { return x * x; }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(2 * x * g); }
 };
 
 // y = 1 / x,   dx = -g y^2
 struct Reciprocal {
   static constexpr OpInfo info{.name = "reciprocal", .vjp_reads = Reads::output, .domain = {0.5, 2}};
-  static auto forward(const auto& x) { return 1 / x; }
-  static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(-(g * y * y)); }
+  WENGERT_INLINE static auto forward(const auto& x) { return 1 / x; }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(-(g * y * y)); }
 };
 
 }  // namespace ops

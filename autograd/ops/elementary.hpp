@@ -10,56 +10,58 @@ namespace ops {
 
 // y = exp(x),   dx = g y
 struct Exp {
-  static constexpr OpInfo info{.name = "exp", .vjp_reads = Reads::output};
-  static auto forward(const auto& x) { return exp(x); }
-  static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * y); }
+  static constexpr OpInfo info{.name = "exp", .vjp_reads = Reads::output, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return exp(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * y); }
 };
 
 // y = log(x),   dx = g / x
 struct Log {
-  static constexpr OpInfo info{.name = "log", .vjp_reads = Reads::inputs, .domain = {0.3, 3}};
-  static auto forward(const auto& x) { return log(x); }
-  static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / x); }
+  static constexpr OpInfo info{.name = "log", .vjp_reads = Reads::inputs, .domain = {0.3, 3}, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return log(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / x); }
 };
 
 // y = sqrt(x),   dx = g / (2 y)
 struct Sqrt {
   static constexpr OpInfo info{.name = "sqrt", .vjp_reads = Reads::output, .domain = {0.3, 3}};
-  static auto forward(const auto& x) { return sqrt(x); }
-  static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g / (2 * y)); }
+  WENGERT_INLINE static auto forward(const auto& x) { return sqrt(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g / (2 * y)); }
 };
 
 // y = tanh(x),   dx = g (1 - y^2)
 struct Tanh {
-  static constexpr OpInfo info{.name = "tanh", .vjp_reads = Reads::output, .domain = {-3, 3}};
-  static auto forward(const auto& x) { return tanh(x); }
-  static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (1 - y * y)); }
+  static constexpr OpInfo info{.name = "tanh", .vjp_reads = Reads::output, .domain = {-3, 3}, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return tanh(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (1 - y * y)); }
 };
 
 // y = 1 / (1 + exp(-x)),   dx = g y (1 - y)
 struct Sigmoid {
-  static constexpr OpInfo info{.name = "sigmoid", .vjp_reads = Reads::output, .domain = {-4, 4}};
-  static auto forward(const auto& x) { return sigmoid(x); }
-  static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (y * (1 - y))); }
+  static constexpr OpInfo info{.name = "sigmoid", .vjp_reads = Reads::output, .domain = {-4, 4}, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return sigmoid(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (y * (1 - y))); }
 };
 
 // y = max(x, 0),   dx = g [y > 0]; 0 at the kink
 struct Relu {
   static constexpr OpInfo info{.name = "relu", .vjp_reads = Reads::output};
-  static auto forward(const auto& x) { return maximum(x, 0); }
-  static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(masked(g, greater(y, 0))); }
+  WENGERT_INLINE static auto forward(const auto& x) { return maximum(x, 0); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) {
+    return gradients(masked(g, greater(y, 0)));
+  }
 };
 
 // y = log(1 + exp(beta x)) / beta, x itself where beta x > threshold,   dx = g sigmoid(beta x), g above the threshold
 struct Softplus {
-  static constexpr OpInfo info{.name = "softplus", .vjp_reads = Reads::inputs, .domain = {-4, 4}};
+  static constexpr OpInfo info{.name = "softplus", .vjp_reads = Reads::inputs, .domain = {-4, 4}, .dear = true};
   double beta = 1;
   double threshold = 20;
-  auto forward(const auto& x) const {
+  WENGERT_INLINE auto forward(const auto& x) const {
     const auto u = x * beta;
     return where(greater(u, threshold), x, (maximum(u, 0) + log1p(exp(-abs(u)))) / beta);
   }
-  auto vjp(const auto& g, const auto&, const auto& x) const {
+  WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto& x) const {
     const auto u = x * beta;
     return gradients(where(greater(u, threshold), g, g * sigmoid(u)));
   }
@@ -69,8 +71,8 @@ struct Softplus {
 // y = |x|,   dx = g sign(x); 0 at 0
 struct Abs {
   static constexpr OpInfo info{.name = "abs", .vjp_reads = Reads::inputs};
-  static auto forward(const auto& x) { return abs(x); }
-  static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * sign(x)); }
+  WENGERT_INLINE static auto forward(const auto& x) { return abs(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * sign(x)); }
 };
 
 }  // namespace ops

@@ -4,6 +4,7 @@
 
 #include "autograd/apply.hpp"
 #include "autograd/kernels/gemm.hpp"
+#include "autograd/kernels/packed_product.hpp"
 #include "autograd/kernels/run.hpp"
 #include "autograd/ops/shape.hpp"
 #include "autograd/registry.hpp"
@@ -12,6 +13,9 @@ namespace autograd {
 
 using kernels::copy_or_add;
 using kernels::gemm;
+
+/// Packing a weight pays at once from so many rows on.
+constexpr std::size_t many_rows = 8;
 
 namespace ops {
 
@@ -66,7 +70,7 @@ struct Matmul {
 // Y = X Wᵀ + b,   dX = G W,  dW = Gᵀ X,  db = G, summed over rows if b is one row
 struct Linear {
   static constexpr OpInfo info{.name = "linear", .inputs = OpInfo::any, .vjp_reads = Reads::inputs};
-  const void* transposed_weight = nullptr;  ///< of the tape's element type; the faster layout, where there is one
+  const void* packed_weight = nullptr;  ///< Wᵀ in the tape's element type, where it was packed
 
   Shape infer(Shapes inputs) const {
     const Shape& x = *inputs[0];
@@ -88,17 +92,14 @@ struct Linear {
     const Operand<V>& y = call.output();
     const bool bias = call.inputs.size() == 3;
     const std::size_t rows = y.shape->elements(0, y.shape->rank() - 1);
-    if (bias) {
-      const Operand<const V>& b = call.input(2);
-      if (*b.shape == *y.shape)
-        std::copy_n(b.data, rows * w[0], y.data);
-      else
-        for (std::size_t row = 0; row < rows; ++row) std::copy_n(b.data, w[0], y.data + row * w[0]);
-    }
+    const V* const start = bias ? call.input(2).data : nullptr;
+    const std::size_t start_step = bias && *call.input(2).shape == *y.shape ? w[0] : 0;
     if constexpr (!std::is_same_v<V, std::complex<double>>)
-      if (transposed_weight)
-        return gemm(false, false, rows, w[0], w[1], call.input(0).data, static_cast<const V*>(transposed_weight),
-                    y.data, bias);
+      if (packed_weight)
+        return kernels::packed_product(rows, w[0], w[1], call.input(0).data, static_cast<const V*>(packed_weight),
+                                       start, start_step, y.data);
+    if (bias)
+      for (std::size_t row = 0; row < rows; ++row) std::copy_n(start + row * start_step, w[0], y.data + row * w[0]);
     gemm(false, true, rows, w[0], w[1], call.input(0).data, call.input(1).data, y.data, bias);
   }
   template <class T>
@@ -108,16 +109,21 @@ struct Linear {
     const std::size_t rows = g.shape->elements(0, g.shape->rank() - 1);
     if (call.wants(0)) {
       const Destination<T> dx = call.into(0);
-      gemm(false, false, rows, w[1], w[0], g.data, call.input(1).data, dx.data, dx.accumulate);
+      if (packed_weight)
+        kernels::packed_product(rows, w[1], w[0], g.data,
+                                call.tape().packed(call.tape().input(call.step(), 1), false, true),
+                                dx.accumulate ? dx.data : nullptr, w[1], dx.data);
+      else
+        gemm(false, false, rows, w[1], w[0], g.data, call.input(1).data, dx.data, dx.accumulate);
     }
     if (call.wants(1))
       call.tape().add_product(call.tape().input(call.step(), 1), rows, w[0], g.data, w[1], call.input(0).data);
     if (call.inputs() == 3 && call.wants(2)) {
       const Operand<const T> b = call.input(2);
-      const Destination<T> db = call.into(2);
       if (b.size() == g.size()) {
-        copy_or_add(g.data, db.data, b.size(), db.accumulate);
+        call.tape().pass_gradient(call.step().first_output, call.tape().input(call.step(), 2));
       } else {
+        const Destination<T> db = call.into(2);
         for (std::size_t row = 0; row < rows; ++row)
           copy_or_add(g.data + row * w[0], db.data, w[0], row > 0 || db.accumulate);
         if (rows == 0 && !db.accumulate) std::fill_n(db.data, b.size(), T(0));
@@ -182,26 +188,42 @@ Variable<T> matmul(Variable<T> a, Variable<T> b) {
 
 namespace {
 
-/// Transposing pays at once from so many rows on.
-constexpr std::size_t many_rows = 16;
-
-template <class T>
-const void* transposed_weight(Variable<T> x, Variable<T> weight) {
-  Tape<T>& tape = tape_of("linear", weight);
-  const Slot<T>& matrix = tape.slot(tape.check("linear", weight));
-  const bool many = matrix.shape->rank() == 2 && x && x.shape().elements() >= many_rows * (*matrix.shape)[1];
-  return matrix.shape->rank() == 2 ? tape.transposed(weight.slot(), many) : nullptr;
+/// Records a Linear over two operands or three.
+template <class T, std::same_as<Variable<T>>... Bias>
+Variable<T> record_linear(Variable<T> x, Variable<T> weight, Bias... bias) {
+  Tape<T>& tape = tape_of("linear", x);
+  const std::array<SlotId, 2 + sizeof...(Bias)> ids{tape.check("linear", x), tape.check("linear", weight),
+                                                    tape.check("linear", bias)...};
+  std::array<const Shape*, ids.size()> shapes;
+  std::array<Operand<const T>, ids.size()> operands;
+  bool needs_gradient = false;
+  for (std::size_t k = 0; k < ids.size(); ++k) {
+    const Slot<T>& slot = tape.slot(ids[k]);
+    shapes[k] = slot.shape;
+    operands[k] = {slot.value, slot.shape};
+    needs_gradient |= slot.needs_gradient;
+  }
+  ops::Linear& rule = tape.emplace(ops::Linear{});
+  const Shape result = rule.infer(shapes);
+  const Shape* shape = sizeof...(Bias) && *shapes.back() == result ? shapes.back() : tape.keep(result);
+  const std::size_t size = shape->elements();
+  rule.packed_weight = tape.packed(ids[1], true, size >= many_rows * result.back());
+  const SlotId output = tape.new_slot(shape, size, needs_gradient);
+  const Operand<T> y{tape.value(output), shape};
+  rule.forward(ForwardCall<T>{operands, {&y, 1}});
+  tape.push_step(&detail::Table<ops::Linear, T>::table, &rule, ids, output);
+  return tape.handle(output);
 }
 
 }  // namespace
 
 template <class T>
 Variable<T> linear(Variable<T> x, Variable<T> weight) {
-  return apply(ops::Linear{transposed_weight(x, weight)}, x, weight);
+  return record_linear(x, weight);
 }
 template <class T>
 Variable<T> linear(Variable<T> x, Variable<T> weight, Variable<T> bias) {
-  return apply(ops::Linear{transposed_weight(x, weight)}, x, weight, bias);
+  return record_linear(x, weight, bias);
 }
 
 #define INSTANTIATE(T)                                   \

@@ -47,6 +47,15 @@ Variable<T> minimum(Variable<T> a, Variable<T> b) {
   return apply(ops::Minimum{}, a, b);
 }
 
+template <class T>
+Variable<T> maximum(Variable<T> x, double bound) {
+  return maximum(x, tape_of("maximum", x).constant(Shape{}, static_cast<T>(bound)));
+}
+template <class T>
+Variable<T> minimum(Variable<T> x, double bound) {
+  return minimum(x, tape_of("minimum", x).constant(Shape{}, static_cast<T>(bound)));
+}
+
 #define INSTANTIATE(T)                                               \
   template Variable<T> greater(Variable<T>, Variable<T>);            \
   template Variable<T> greater(Variable<T>, double);                 \
@@ -56,7 +65,9 @@ Variable<T> minimum(Variable<T> a, Variable<T> b) {
   template Variable<T> masked(Variable<T>, Variable<T>);             \
   template Variable<T> where(Variable<T>, Variable<T>, Variable<T>); \
   template Variable<T> maximum(Variable<T>, Variable<T>);            \
-  template Variable<T> minimum(Variable<T>, Variable<T>);
+  template Variable<T> minimum(Variable<T>, Variable<T>);            \
+  template Variable<T> maximum(Variable<T>, double);                 \
+  template Variable<T> minimum(Variable<T>, double);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

@@ -11,54 +11,60 @@ namespace ops {
 // y = [a > b], a constant
 struct Greater {
   static constexpr OpInfo info{.name = "greater", .inputs = 2, .vjp_reads = Reads::neither, .differentiable = false};
-  static auto forward(const auto& a, const auto& b) { return greater(a, b); }
-  static auto vjp(const auto&, const auto&, const auto&, const auto&) { return gradients(Absent{}, Absent{}); }
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return greater(a, b); }
+  WENGERT_INLINE static auto vjp(const auto&, const auto&, const auto&, const auto&) {
+    return gradients(Absent{}, Absent{});
+  }
 };
 
 // y = [x > p], a constant
 struct GreaterThan {
   static constexpr OpInfo info{.name = "greater_than", .vjp_reads = Reads::neither, .differentiable = false};
   double threshold;
-  auto forward(const auto& x) const { return greater(x, threshold); }
-  static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
+  WENGERT_INLINE auto forward(const auto& x) const { return greater(x, threshold); }
+  WENGERT_INLINE static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
   std::string attributes() const;
 };
 
 // y = [a = b], a constant
 struct Equal {
   static constexpr OpInfo info{.name = "equal", .inputs = 2, .vjp_reads = Reads::neither, .differentiable = false};
-  static auto forward(const auto& a, const auto& b) { return equal(a, b); }
-  static auto vjp(const auto&, const auto&, const auto&, const auto&) { return gradients(Absent{}, Absent{}); }
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return equal(a, b); }
+  WENGERT_INLINE static auto vjp(const auto&, const auto&, const auto&, const auto&) {
+    return gradients(Absent{}, Absent{});
+  }
 };
 
 // y = [x = p], a constant
 struct EqualTo {
   static constexpr OpInfo info{.name = "equal_to", .vjp_reads = Reads::neither, .differentiable = false};
   double value;
-  auto forward(const auto& x) const { return equal(x, value); }
-  static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
+  WENGERT_INLINE auto forward(const auto& x) const { return equal(x, value); }
+  WENGERT_INLINE static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
   std::string attributes() const;
 };
 
 // y = -1, 0 or 1, a constant
 struct Sign {
   static constexpr OpInfo info{.name = "sign", .vjp_reads = Reads::neither, .differentiable = false};
-  static auto forward(const auto& x) { return sign(x); }
-  static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
+  WENGERT_INLINE static auto forward(const auto& x) { return sign(x); }
+  WENGERT_INLINE static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
 };
 
 // y = x where m is not 0, 0 elsewhere,   dx = the same of g
 struct Masked {
   static constexpr OpInfo info{.name = "masked", .inputs = 2, .vjp_reads = Reads::inputs};
-  static auto forward(const auto& x, const auto& m) { return masked(x, m); }
-  static auto vjp(const auto& g, const auto&, const auto&, const auto& m) { return gradients(masked(g, m), Absent{}); }
+  WENGERT_INLINE static auto forward(const auto& x, const auto& m) { return masked(x, m); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto&, const auto& m) {
+    return gradients(masked(g, m), Absent{});
+  }
 };
 
 // y = a where c is not 0, b elsewhere,   da = g there, db = g elsewhere; the other branch contributes exactly 0
 struct Where {
   static constexpr OpInfo info{.name = "where", .inputs = 3, .vjp_reads = Reads::inputs};
-  static auto forward(const auto& c, const auto& a, const auto& b) { return where(c, a, b); }
-  static auto vjp(const auto& g, const auto&, const auto& c, const auto&, const auto&) {
+  WENGERT_INLINE static auto forward(const auto& c, const auto& a, const auto& b) { return where(c, a, b); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& c, const auto&, const auto&) {
     return gradients(Absent{}, masked(g, c), masked(g, equal(c, 0)));
   }
 };
@@ -66,8 +72,8 @@ struct Where {
 // y = max(a, b),   da = g ([a > b] + [a = b] / 2),  db = g ([b > a] + [a = b] / 2): ties share
 struct Maximum {
   static constexpr OpInfo info{.name = "maximum", .inputs = 2, .vjp_reads = Reads::inputs};
-  static auto forward(const auto& a, const auto& b) { return maximum(a, b); }
-  static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return maximum(a, b); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
     const auto tie = masked(g * 0.5, equal(a, b));
     return gradients(masked(g, greater(a, b)) + tie, masked(g, greater(b, a)) + tie);
   }
@@ -76,8 +82,8 @@ struct Maximum {
 // y = min(a, b),   da = g ([b > a] + [a = b] / 2),  db = g ([a > b] + [a = b] / 2): ties share
 struct Minimum {
   static constexpr OpInfo info{.name = "minimum", .inputs = 2, .vjp_reads = Reads::inputs};
-  static auto forward(const auto& a, const auto& b) { return minimum(a, b); }
-  static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return minimum(a, b); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
     const auto tie = masked(g * 0.5, equal(a, b));
     return gradients(masked(g, greater(b, a)) + tie, masked(g, greater(a, b)) + tie);
   }
@@ -111,5 +117,9 @@ template <class T>
 Variable<T> maximum(Variable<T> a, Variable<T> b);
 template <class T>
 Variable<T> minimum(Variable<T> a, Variable<T> b);
+template <class T>
+Variable<T> maximum(Variable<T> x, double bound);
+template <class T>
+Variable<T> minimum(Variable<T> x, double bound);
 
 }  // namespace autograd

@@ -259,6 +259,23 @@ struct Split {
   std::string attributes() const { return axis_attribute(axis); }
 };
 
+// y_k = x[k],   dx[k] = g_k
+struct Unbind {
+  static constexpr OpInfo info{.name = "unbind", .outputs = OpInfo::any, .vjp_reads = Reads::neither};
+
+  Shape infer(Shapes inputs) const { return *inputs[0]; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    for (std::size_t k = 0; k < call.outputs.size(); ++k)
+      std::copy_n(call.input().data + k * call.output(k).size(), call.output(k).size(), call.output(k).data);
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    for (std::size_t k = 0; k < call.outputs(); ++k)
+      if (call.has_gradient(k)) call.add_piece(0, Piece{0, k, 1, 1}, call.gradient(k));
+  }
+};
+
 // y = x_0, x_1, ... one after the other along an axis,   dx_k = its piece of g
 struct Concat {
   static constexpr OpInfo info{.name = "concat", .inputs = OpInfo::any, .vjp_reads = Reads::neither};
@@ -503,6 +520,26 @@ Variable<T> select(Variable<T> x, Index axis, Index index) {
 }
 
 template <class T>
+void unbind(Variable<T> x, std::span<Variable<T>> parts) {
+  Tape<T>& tape = tape_of("unbind", x);
+  const SlotId source = tape.check("unbind", x);
+  const Shape& shape = *tape.slot(source).shape;
+  if (shape.rank() == 0 || shape[0] != parts.size())
+    throw ShapeError("unbind: shape " + to_string(shape) + " has no first axis of extent " +
+                     std::to_string(parts.size()));
+  if (parts.empty()) return;
+  Shape own = shape;
+  own.erase(0);
+  const Shape* part_shape = tape.keep(own);
+  const std::size_t size = part_shape->elements();
+  const SlotId first = static_cast<SlotId>(tape.slot_count());
+  for (std::size_t k = 0; k < parts.size(); ++k)
+    parts[k] = tape.handle(tape.new_alias(source, k * size, part_shape, size));
+  tape.push_step(&detail::Table<ops::Unbind, T>::table, nullptr, {&source, 1}, first,
+                 static_cast<std::uint32_t>(parts.size()));
+}
+
+template <class T>
 Variable<T> concat(std::span<const Variable<T>> inputs, Index axis) {
   if (inputs.empty()) throw ShapeError("concat: needs at least one input");
   return autograd::apply(ops::Concat{normalize_axis("concat", axis, inputs[0].shape().rank())}, inputs);
@@ -511,7 +548,23 @@ Variable<T> concat(std::span<const Variable<T>> inputs, Index axis) {
 template <class T>
 Variable<T> stack(std::span<const Variable<T>> inputs, Index axis) {
   if (inputs.empty()) throw ShapeError("stack: needs at least one input");
-  return autograd::apply(ops::Stack{normalize_axis("stack", axis, inputs[0].shape().rank() + 1)}, inputs);
+  const ops::Stack rule{normalize_axis("stack", axis, inputs[0].shape().rank() + 1)};
+  Tape<T>& tape = tape_of("stack", inputs[0]);
+  auto& [ids, shapes, operands] = tape.scratch(inputs.size());
+  bool needs_gradient = false;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    ids[k] = tape.check("stack", inputs[k]);
+    shapes[k] = tape.slot(ids[k]).shape;
+    needs_gradient |= tape.slot(ids[k]).needs_gradient;
+  }
+  T* const values = rule.axis == 0 ? tape.joined(ids) : nullptr;
+  if (!values) return autograd::apply(rule, inputs);
+  // Steps of a sequence that lie one after the other are a stack already.
+  const Shape* shape = tape.keep(rule.infer(shapes));
+  const SlotId output = tape.new_joined(values, shape, shape->elements(), needs_gradient);
+  using Table = detail::Table<ops::Stack, T>;
+  tape.push_step(&Table::table, Table::keep(tape, rule), ids, output);
+  return tape.handle(output);
 }
 
 namespace {
@@ -606,6 +659,7 @@ Variable<T> detach(Variable<T> x) {
   template Variable<T> transpose(Variable<T>, Index, Index);                                              \
   template Variable<T> slice(Variable<T>, Index, Index, Index, Index);                                    \
   template Variable<T> select(Variable<T>, Index, Index);                                                 \
+  template void unbind(Variable<T>, std::span<Variable<T>>);                                              \
   template Variable<T> concat(std::span<const Variable<T>>, Index);                                       \
   template Variable<T> stack(std::span<const Variable<T>>, Index);                                        \
   template std::vector<Variable<T>> split(Variable<T>, std::span<const std::size_t>, Index);              \
@@ -748,6 +802,16 @@ std::vector<RegisteredOp> shape_ops() {
         {{{3, 7}},
          [](auto x) { return split<4>(x[0], 1)[0]; },
          "split: axis 1 of shape (3, 7) has extent 7, not a multiple of 4"}}},
+      {&ops::Unbind::info,
+       {{"all parts",
+         {{3, 2, 4}},
+         [](auto x) {
+           const auto parts = unbind<3>(x[0]);
+           return parts[0] * parts[2] + parts[1];
+         }},
+        {"one part", {{3, 4}}, [](auto x) { return unbind<3>(x[0])[1]; }},
+        {"a part and the whole", {{2, 4}}, [](auto x) { return x[0] * unbind<2>(x[0])[1]; }}},
+       {{{{}}, [](auto x) { return unbind<1>(x[0])[0]; }, "unbind: shape () has no first axis of extent 1"}}},
       {&ops::Concat::info,
        {{"rows", {{2, 3}, {1, 3}, {4, 3}}, [](auto x) { return concat(x, 0); }},
         {"columns", {{2, 3}, {2, 1}}, [](auto x) { return concat(x, -1); }},

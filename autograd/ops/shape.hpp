@@ -42,6 +42,17 @@ Variable<T> slice(Variable<T> x, Index axis, Index start, Index stop, Index step
 template <class T>
 Variable<T> select(Variable<T> x, Index axis, Index index);
 
+/// parts[k] = x[k] for the whole first axis, on the memory of x. Throws ShapeError unless it has as many elements.
+template <class T>
+void unbind(Variable<T> x, std::span<Variable<T>> parts);
+/// The same of N elements: `auto [a, b] = unbind<2>(x)`.
+template <std::size_t N, class T>
+std::array<Variable<T>, N> unbind(Variable<T> x) {
+  std::array<Variable<T>, N> parts;
+  unbind(x, std::span<Variable<T>>(parts));
+  return parts;
+}
+
 /// The inputs one after the other along an existing axis.
 template <class T>
 Variable<T> concat(std::span<const Variable<T>> inputs, Index axis);

@@ -316,6 +316,27 @@ TEST_CASE("gradients of a parameter accumulate over sweeps, of anything else the
   CHECK(same(p.grad(), array<double>({2}, {4, 10})));
 }
 
+// The gradients of a weight that many steps read are gathered, and multiplied a few hundred rows at a time.
+TEST_CASE("a weight that is read by hundreds of steps has the sum of their gradients", "[tape]") {
+  Generator generator(12);
+  Tape<double> tape;
+  Parameter<double> w(random_array({3, 2}, generator)), u(random_array({2, 3}, generator));
+  for (const std::size_t rows : {1, 3, 4, 5})
+    for (const std::size_t steps : {1, 64, 257, 600}) {
+      INFO(rows << " rows, " << steps << " steps");
+      soil(tape);
+      w.zero_grad();
+      u.zero_grad();
+      auto state = tape.variable(random_array({rows, 2}, generator));
+      for (std::size_t t = 0; t < steps; ++t) state = tanh(linear(linear(state, tape.parameter(w)), tape.parameter(u)));
+      const auto loss = sum(square(state)) + sum(tape.parameter(w));
+      tape.backward(loss);
+      const auto expected = grad(loss, {tape.parameter(w), tape.parameter(u)});
+      CHECK(distance(w.grad(), expected[0].copy()) <= 1e-14);
+      CHECK(distance(u.grad(), expected[1].copy()) <= 1e-14);
+    }
+}
+
 TEST_CASE("a parameter that was updated after it was recorded stops the sweep", "[tape]") {
   Tape<double> tape;
   Parameter<double> p(array<double>({2}, {1, 2})), q(array<double>({3}, {1, 2, 3}));

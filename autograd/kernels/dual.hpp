@@ -1,0 +1,301 @@
+// Dual: a lane with its slopes by the inputs of a pointwise function, so that values and slopes come from one formula.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "autograd/kernels/lane.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/elementary.hpp"
+#include "autograd/ops/selection.hpp"
+
+namespace autograd {
+
+namespace kernels {
+
+/// Values that are dear to compute, kept in the order of the calls by the pass forwards, and read in that order by the
+/// pass backwards. C++ leaves the order of operands open, so both passes have to run the same instantiation.
+template <class R>
+struct Memo {
+  using Scalar = typename autograd::detail::LaneTraits<R>::Scalar;
+  enum class Mode { count, store, load };
+
+  Mode mode;
+  Scalar* at = nullptr;
+  std::size_t calls = 0;
+
+  template <class F>
+  [[gnu::always_inline]] Lane<R> value(F compute) {
+    if (mode == Mode::load) {
+      const Lane<R> kept = autograd::detail::load<Scalar>(at);
+      at += autograd::detail::lane_width<Scalar>;
+      return kept;
+    }
+    const Lane<R> computed = compute();
+    if (mode == Mode::store) {
+      autograd::detail::store<Scalar>(computed, at);
+      at += autograd::detail::lane_width<Scalar>;
+    }
+    ++calls;
+    return computed;
+  }
+};
+
+}  // namespace kernels
+
+/// The bits of Active say which inputs it depends on; only their slopes exist.
+template <class R, std::uint32_t Active>
+struct Dual {
+  static constexpr std::uint32_t active = Active;
+  static constexpr std::size_t slope_count = static_cast<std::size_t>(std::popcount(Active));
+
+  Lane<R> value;
+  std::array<Lane<R>, slope_count> slopes;
+  kernels::Memo<R>* memo;
+
+  [[gnu::always_inline]] Dual(Lane<R> value, kernels::Memo<R>* memo) : value(value), memo(memo) {}
+  [[gnu::always_inline]] Dual(Lane<R> value, Lane<R> slope, kernels::Memo<R>* memo) requires(slope_count == 1)
+      : value(value), slopes{slope}, memo(memo) {}
+  /// Member by member: a compiler that copies the whole thing leaves it in memory.
+  [[gnu::always_inline]] Dual(const Dual& other) : value(other.value), memo(other.memo) {
+    for (std::size_t k = 0; k < slope_count; ++k) slopes[k] = other.slopes[k];
+  }
+  Dual& operator=(const Dual&) = default;
+
+  /// Where the slope by input k is.
+  static constexpr std::size_t place(std::size_t k) {
+    return static_cast<std::size_t>(std::popcount(Active & ((std::uint32_t(1) << k) - 1)));
+  }
+  static constexpr bool depends_on(std::size_t k) { return Active >> k & 1; }
+
+  /// One element has no truth of its own in a register: use where(), masked(), maximum() or minimum().
+  explicit operator bool() const = delete;
+};
+
+namespace detail {
+
+/// f(0), f(1), ... with indices known at compile time.
+template <std::size_t N, class F>
+WENGERT_INLINE constexpr void each(F&& f) {
+  [&]<std::size_t... K>(std::index_sequence<K...>) { (f(std::integral_constant<std::size_t, K>{}), ...); }
+  (std::make_index_sequence<N>{});
+}
+
+/// A slope that is 0 by its type.
+struct NoSlope {};
+
+WENGERT_INLINE NoSlope add_slopes(NoSlope, NoSlope) { return {}; }
+template <class R>
+WENGERT_INLINE Lane<R> add_slopes(Lane<R> a, NoSlope) {
+  return a;
+}
+template <class R>
+WENGERT_INLINE Lane<R> add_slopes(NoSlope, Lane<R> b) {
+  return b;
+}
+template <class R>
+WENGERT_INLINE Lane<R> add_slopes(Lane<R> a, Lane<R> b) {
+  return a + b;
+}
+
+/// dy/dx dx/dk, given dy/dx.
+template <std::size_t K, class Slope, class R, std::uint32_t A>
+WENGERT_INLINE auto chained_slope(const Slope& slope, const Dual<R, A>& x) {
+  if constexpr (std::is_same_v<Slope, Absent> || !Dual<R, A>::depends_on(K))
+    return NoSlope{};
+  else
+    return slope * x.slopes[Dual<R, A>::place(K)];
+}
+
+template <class First, class... Rest>
+WENGERT_INLINE auto sum_slopes(First first, Rest... rest) {
+  if constexpr (sizeof...(Rest) == 0)
+    return first;
+  else
+    return add_slopes(first, sum_slopes(rest...));
+}
+
+template <std::size_t K, class Slopes, std::size_t... J, class R, std::uint32_t... X>
+WENGERT_INLINE auto slope_by(const Slopes& slopes, std::index_sequence<J...>, const Dual<R, X>&... x) {
+  return sum_slopes(chained_slope<K>(std::get<J>(slopes), x)...);
+}
+
+template <class R>
+WENGERT_INLINE Lane<R> as_lane(Lane<R> slope) {
+  return slope;
+}
+template <class R>
+WENGERT_INLINE Lane<R> as_lane(NoSlope) {
+  return broadcast_lane<R>(0);
+}
+
+/// rule(x...) by the chain rule:  dy/dk = sum over x of vjp(1, y, x...) dx/dk.
+template <class Rule, class R, std::uint32_t... X>
+WENGERT_INLINE auto chain(const Rule& rule, const Dual<R, X>&... x) {
+  constexpr std::uint32_t active = Rule::info.differentiable ? (X | ...) : 0;
+  kernels::Memo<R>* memo = nullptr;
+  ((memo = x.memo ? x.memo : memo), ...);
+  const auto forward = [&]() __attribute__((always_inline)) { return rule.forward(x.value...); };
+  if constexpr (active == 0) {
+    return Dual<R, 0>(forward(), memo);
+  } else {
+    Dual<R, active> y(Rule::info.dear ? memo->value(forward) : forward(), memo);
+    const auto slopes = rule.vjp(broadcast_lane<R>(1), y.value, x.value...);
+    each<static_cast<std::size_t>(std::bit_width(active))>([&](auto k) {
+      if constexpr (active >> k & 1)
+        y.slopes[Dual<R, active>::place(k)] =
+            as_lane<R>(slope_by<k>(slopes, std::index_sequence_for<Dual<R, X>...>{}, x...));
+    });
+    return y;
+  }
+}
+
+template <class R>
+WENGERT_INLINE Dual<R, 0> constant_dual(double value) {
+  return {broadcast_lane<R>(static_cast<typename LaneTraits<R>::Scalar>(value)), nullptr};
+}
+
+}  // namespace detail
+
+// The functions of a Dual are those of the tape: one line for each rule.
+
+#define WENGERT_UNARY(function, Rule)                 \
+  template <class R, std::uint32_t A>                 \
+  WENGERT_INLINE auto function(const Dual<R, A>& x) { \
+    return detail::chain(ops::Rule{}, x);             \
+  }
+WENGERT_UNARY(operator-, Neg)
+WENGERT_UNARY(square, Square)
+WENGERT_UNARY(reciprocal, Reciprocal)
+WENGERT_UNARY(exp, Exp)
+WENGERT_UNARY(log, Log)
+WENGERT_UNARY(sqrt, Sqrt)
+WENGERT_UNARY(tanh, Tanh)
+WENGERT_UNARY(sigmoid, Sigmoid)
+WENGERT_UNARY(relu, Relu)
+WENGERT_UNARY(abs, Abs)
+WENGERT_UNARY(sign, Sign)
+#undef WENGERT_UNARY
+
+#define WENGERT_BINARY(function, Rule)                                     \
+  template <class R, std::uint32_t A, std::uint32_t B>                     \
+  WENGERT_INLINE auto function(const Dual<R, A>& a, const Dual<R, B>& b) { \
+    return detail::chain(ops::Rule{}, a, b);                               \
+  }
+WENGERT_BINARY(operator+, Add)
+WENGERT_BINARY(operator-, Sub)
+WENGERT_BINARY(operator*, Mul)
+WENGERT_BINARY(operator/, Div)
+WENGERT_BINARY(maximum, Maximum)
+WENGERT_BINARY(minimum, Minimum)
+WENGERT_BINARY(masked, Masked)
+WENGERT_BINARY(greater, Greater)
+WENGERT_BINARY(equal, Equal)
+#undef WENGERT_BINARY
+
+template <class R, std::uint32_t C, std::uint32_t A, std::uint32_t B>
+WENGERT_INLINE auto where(const Dual<R, C>& condition, const Dual<R, A>& a, const Dual<R, B>& b) {
+  return detail::chain(ops::Where{}, condition, a, b);
+}
+template <class R, std::uint32_t A>
+WENGERT_INLINE auto softplus(const Dual<R, A>& x, double beta = 1, double threshold = 20) {
+  return detail::chain(ops::Softplus{beta, threshold}, x);
+}
+template <class R, std::uint32_t A>
+WENGERT_INLINE auto pow(const Dual<R, A>& x, double exponent) {
+  return detail::chain(ops::Pow{exponent}, x);
+}
+template <class R, std::uint32_t A>
+WENGERT_INLINE auto greater(const Dual<R, A>& x, double threshold) {
+  return detail::chain(ops::GreaterThan{threshold}, x);
+}
+template <class R, std::uint32_t A>
+WENGERT_INLINE auto equal(const Dual<R, A>& x, double value) {
+  return detail::chain(ops::EqualTo{value}, x);
+}
+template <class R, std::uint32_t A>
+WENGERT_INLINE auto affine(const Dual<R, A>& x, double scale, double shift) {
+  return detail::chain(ops::Affine{scale, shift}, x);
+}
+
+// Numbers on either side.
+
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto operator+(const Dual<R, A>& a, S b) {
+  return a + detail::constant_dual<R>(b);
+}
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto operator+(S a, const Dual<R, A>& b) {
+  return detail::constant_dual<R>(a) + b;
+}
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto operator-(const Dual<R, A>& a, S b) {
+  return a - detail::constant_dual<R>(b);
+}
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto operator-(S a, const Dual<R, A>& b) {
+  return detail::constant_dual<R>(a) - b;
+}
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto operator*(const Dual<R, A>& a, S b) {
+  return a * detail::constant_dual<R>(b);
+}
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto operator*(S a, const Dual<R, A>& b) {
+  return detail::constant_dual<R>(a) * b;
+}
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto operator/(const Dual<R, A>& a, S b) {
+  return a / detail::constant_dual<R>(b);
+}
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto operator/(S a, const Dual<R, A>& b) {
+  return detail::constant_dual<R>(a) / b;
+}
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto maximum(const Dual<R, A>& a, S b) {
+  return maximum(a, detail::constant_dual<R>(b));
+}
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto minimum(const Dual<R, A>& a, S b) {
+  return minimum(a, detail::constant_dual<R>(b));
+}
+
+/// The same value without slopes.
+template <class R, std::uint32_t A>
+WENGERT_INLINE Dual<R, 0> detach(const Dual<R, A>& x) {
+  return {x.value, x.memo};
+}
+
+/// Names are for the tape: in a register, x itself.
+template <class R, std::uint32_t A>
+WENGERT_INLINE Dual<R, A> named(std::string_view, const Dual<R, A>& x) {
+  return x;
+}
+template <class R>
+WENGERT_INLINE Lane<R> named(std::string_view, Lane<R> x) {
+  return x;
+}
+template <class R>
+WENGERT_INLINE Lane<R> detach(Lane<R> x) {
+  return x;
+}
+template <class R>
+WENGERT_INLINE Lane<R> relu(Lane<R> x) {
+  return ops::Relu::forward(x);
+}
+template <class R>
+WENGERT_INLINE Lane<R> softplus(Lane<R> x, double beta = 1, double threshold = 20) {
+  return ops::Softplus{beta, threshold}.forward(x);
+}
+template <class R, Arithmetic S>
+WENGERT_INLINE Lane<R> minimum(Lane<R> a, S b) {
+  return minimum(a, broadcast_lane<R>(static_cast<typename detail::LaneTraits<R>::Scalar>(b)));
+}
+
+}  // namespace autograd

@@ -1,0 +1,242 @@
+// The one driver of pointwise functions: forwards and backwards over rows, register by register.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <tuple>
+#include <type_traits>
+
+#include "autograd/kernels/dual.hpp"
+
+namespace autograd::kernels {
+
+/// How an operand lies in memory: element (row, column) is at offset + row * row_step + (column, unless it is
+/// repeated).
+struct Layout {
+  std::uint32_t offset = 0;
+  std::uint32_t row_step = 0;   ///< 0: every row reads the same
+  bool repeats_column = false;  ///< every column reads the same
+};
+
+struct Extent {
+  std::size_t rows;
+  std::size_t columns;
+};
+
+/// Results of a pointwise function: a single one, or a tuple of several.
+template <class Result>
+struct Results {
+  static constexpr std::size_t count = 1;
+  template <std::size_t K>
+  WENGERT_INLINE static const Result& get(const Result& result) {
+    return result;
+  }
+};
+template <class Result>
+requires requires { std::tuple_size<Result>::value; }
+struct Results<Result> {
+  static constexpr std::size_t count = std::tuple_size_v<Result>;
+  template <std::size_t K>
+  WENGERT_INLINE static const auto& get(const Result& result) {
+    return std::get<K>(result);
+  }
+};
+
+template <class T>
+inline constexpr bool is_lane = false;
+template <class R>
+inline constexpr bool is_lane<Lane<R>> = true;
+template <class R, std::uint32_t A>
+inline constexpr bool is_lane<Dual<R, A>> = true;
+
+template <std::size_t, class U>
+using Repeated = U;
+template <class F, class U, class Indices>
+struct ResultOf;
+template <class F, class U, std::size_t... K>
+struct ResultOf<F, U, std::index_sequence<K...>> {
+  using Type = std::remove_cvref_t<std::invoke_result_t<const F&, Repeated<K, U>...>>;
+};
+/// What f returns for N registers.
+template <class F, class T, std::size_t N>
+using ResultOfLanes = typename ResultOf<F, Simd<T>, std::make_index_sequence<N>>::Type;
+
+/// A row of an operand, to be read register by register. A repeated column is one register that is read again and
+/// again.
+template <class T>
+struct RowReader {
+  static constexpr std::size_t width = autograd::detail::lane_width<T>;
+  const T* begin;
+  std::size_t step;
+
+  /// `repeated` is room for one register.
+  WENGERT_INLINE void start(const T* data, const Layout& layout, std::size_t row, T* repeated) {
+    begin = data + layout.offset + row * layout.row_step;
+    step = 1;
+    if (layout.repeats_column) {
+      std::fill_n(repeated, width, *begin);
+      begin = repeated;
+      step = 0;
+    }
+  }
+  WENGERT_INLINE Simd<T> load(std::size_t column, std::size_t count) const {
+    return autograd::detail::load_some<T>(begin + column * step, count);
+  }
+};
+
+/// Adds a part of a gradient where it belongs, row after row.
+template <class T>
+struct RowWriter {
+  static constexpr std::size_t width = autograd::detail::lane_width<T>;
+  T* begin = nullptr;
+  bool accumulate;
+  bool sum;
+  Simd<T> total;
+
+  WENGERT_INLINE void start(const Destination<T>& into, const Layout& layout, std::size_t row) {
+    if (!into.data) return;
+    begin = into.data + layout.offset + row * layout.row_step;
+    accumulate = into.accumulate || (row > 0 && layout.row_step == 0);
+    sum = layout.repeats_column;
+    if (sum) total = broadcast_lane<xsimd::batch<T>>(0);
+  }
+  WENGERT_INLINE void add(Simd<T> part, std::size_t column, std::size_t count) {
+    using autograd::detail::load_some;
+    using autograd::detail::store_some;
+    if (!begin) return;
+    if (sum) {
+      if (count < width) {
+        alignas(64) T rest[width] = {};
+        store_some<T>(part, rest, count);
+        part = load_some<T>(rest, width);
+      }
+      total = total + part;
+    } else {
+      T* to = begin + column;
+      store_some<T>(accumulate ? load_some<T>(to, count) + part : part, to, count);
+    }
+  }
+  WENGERT_INLINE void finish() {
+    if (!begin || !sum) return;
+    alignas(64) T parts[width];
+    autograd::detail::store(total, parts);
+    T row_sum = 0;
+    for (const T part : parts) row_sum += part;
+    *begin = accumulate ? *begin + row_sum : row_sum;
+  }
+};
+
+template <class T>
+std::size_t blocks_of(Extent extent) {
+  constexpr std::size_t width = autograd::detail::lane_width<T>;
+  return extent.rows * ((extent.columns + width - 1) / width);
+}
+
+template <class F, class R, class Memo, std::size_t... K>
+WENGERT_INLINE auto call_dual(const F& f, Memo& memo, const std::array<Lane<R>, sizeof...(K)>& x,
+                              std::index_sequence<K...>) {
+  return f(Dual<R, std::uint32_t(1) << K>(x[K], broadcast_lane<R>(1), &memo)...);
+}
+
+/// How many values f keeps for each element.
+template <class T, std::size_t N, class F>
+std::size_t memo_size(const F& f) {
+  using R = xsimd::batch<T>;
+  Memo<R> memo{Memo<R>::Mode::count};
+  std::array<Lane<R>, N> ones;
+  ones.fill(broadcast_lane<R>(1));
+  call_dual<F, R>(f, memo, ones, std::make_index_sequence<N>{});
+  return memo.calls;
+}
+
+/// out... = f(in...). With a memo, the values that the backward pass wants again are left there.
+template <bool Keep, class T, std::size_t N, std::size_t M, class F>
+[[gnu::flatten, gnu::noinline]] void pointwise_forward(const F& f, const std::array<const T*, N>& in,
+                                                       const std::array<Layout, N>& layouts,
+                                                       const std::array<T*, M>& out, Extent extent, T* memo_begin) {
+  using R = xsimd::batch<T>;
+  using autograd::detail::each;
+  constexpr std::size_t width = autograd::detail::lane_width<T>;
+  std::array<RowReader<T>, N> readers;
+  alignas(64) T repeated[N][width];
+  Memo<R> memo{Memo<R>::Mode::store, memo_begin};
+  for (std::size_t row = 0; row < extent.rows; ++row) {
+    each<N>([&](auto k) { readers[k].start(in[k], layouts[k], row, repeated[k]); });
+    for (std::size_t column = 0; column < extent.columns; column += width) {
+      const std::size_t count = std::min(width, extent.columns - column);
+      std::array<Lane<R>, N> x;
+      each<N>([&](auto k) { x[k] = readers[k].load(column, count); });
+      const auto result = [&] {
+        if constexpr (Keep)
+          return call_dual<F, R>(f, memo, x, std::make_index_sequence<N>{});
+        else
+          return std::apply(f, x);
+      }();
+      using R_ = Results<std::remove_cvref_t<decltype(result)>>;
+      each<M>([&](auto m) {
+        const auto& y = R_::template get<m>(result);
+        T* to = out[m] + row * extent.columns + column;
+        if constexpr (Keep)
+          autograd::detail::store_some<T>(y.value, to, count);
+        else
+          autograd::detail::store_some<T>(y, to, count);
+      });
+    }
+  }
+}
+
+/// into[k] = or += sum over m of g[m] dy[m]/dx[k].
+template <class T, std::size_t N, std::size_t M, class F>
+[[gnu::flatten, gnu::noinline]] void pointwise_backward(const F& f, const std::array<const T*, M>& g,
+                                                        const std::array<const T*, N>& in,
+                                                        const std::array<Layout, N>& layouts,
+                                                        const std::array<Destination<T>, N>& into, Extent extent,
+                                                        const T* memo_begin) {
+  using R = xsimd::batch<T>;
+  using autograd::detail::each;
+  constexpr std::size_t width = autograd::detail::lane_width<T>;
+  std::array<RowReader<T>, N> readers;
+  alignas(64) T repeated[N][width];
+  std::array<RowReader<T>, M> gradients;
+  alignas(64) const T absent[width] = {};
+  std::array<RowWriter<T>, N> writers;
+  Memo<R> memo{Memo<R>::Mode::load, const_cast<T*>(memo_begin)};
+  for (std::size_t row = 0; row < extent.rows; ++row) {
+    each<N>([&](auto k) {
+      readers[k].start(in[k], layouts[k], row, repeated[k]);
+      writers[k].start(into[k], layouts[k], row);
+    });
+    each<M>([&](auto m) {
+      if (g[m])
+        gradients[m] = {g[m] + row * extent.columns, 1};
+      else
+        gradients[m] = {absent, 0};
+    });
+    for (std::size_t column = 0; column < extent.columns; column += width) {
+      const std::size_t count = std::min(width, extent.columns - column);
+      std::array<Lane<R>, N> x;
+      each<N>([&](auto k) { x[k] = readers[k].load(column, count); });
+      const auto result = call_dual<F, R>(f, memo, x, std::make_index_sequence<N>{});
+      using R_ = Results<std::remove_cvref_t<decltype(result)>>;
+      std::array<Lane<R>, M> dy;
+      each<M>([&](auto m) { dy[m] = gradients[m].load(column, count); });
+      each<N>([&](auto k) {
+        Lane<R> part = broadcast_lane<R>(0);
+        bool begun = false;
+        each<M>([&](auto m) {
+          const auto& y = R_::template get<m>(result);
+          using Y = std::remove_cvref_t<decltype(y)>;
+          if constexpr (Y::depends_on(k)) {
+            const Lane<R> term = dy[m] * y.slopes[Y::place(k)];
+            part = begun ? part + term : term;
+            begun = true;
+          }
+        });
+        writers[k].add(part, column, count);
+      });
+    }
+    each<N>([&](auto k) { writers[k].finish(); });
+  }
+}
+
+}  // namespace autograd::kernels

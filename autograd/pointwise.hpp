@@ -1,0 +1,367 @@
+// pointwise(f): the elementwise part of a cell, written once, as one step with a derived backward.
+//
+//     constexpr auto lstm_update = autograd::pointwise([](auto zi, auto zf, auto zg, auto zo, auto c_previous) {
+//       auto c = sigmoid(zf) * c_previous + sigmoid(zi) * tanh(zg);
+//       return std::tuple{sigmoid(zo) * tanh(c), c};
+//     });
+//     auto [zi, zf, zg, zo] = autograd::blocks<4>(z);
+//     auto [h, c] = lstm_update(zi, zf, zg, zo, c_previous);
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <string>
+#include <tuple>
+#include <type_traits>
+
+#include "autograd/apply.hpp"
+#include "autograd/gradient.hpp"
+#include "autograd/kernels/pointwise.hpp"
+#include "autograd/ops/shape.hpp"
+
+namespace autograd {
+
+/// Some columns of a value, read where they lie. Everywhere else than in pointwise functions it is a slice.
+template <class T>
+struct Block {
+  using value_type = T;
+
+  Variable<T> source;
+  std::size_t start = 0;
+  std::size_t columns = 0;  ///< 0: the whole value
+
+  Block() = default;
+  explicit Block(Variable<T> whole) : source(whole) {}
+  Block(Variable<T> source, std::size_t start, std::size_t columns) : source(source), start(start), columns(columns) {}
+
+  Shape shape() const {
+    Shape own = source.shape();
+    if (columns) own.back() = columns;
+    return own;
+  }
+  operator Variable<T>() const {
+    if (columns == 0) return source;
+    return slice(source, -1, static_cast<Index>(start), static_cast<Index>(start + columns));
+  }
+};
+
+/// N equal blocks of columns: `auto [zi, zf, zg, zo] = blocks<4>(z)`. Throws ShapeError unless N divides the last axis.
+template <std::size_t N, class T>
+std::array<Block<T>, N> blocks(Variable<T> x) {
+  const Shape& shape = x.shape();
+  if (shape.rank() == 0 || shape.back() % N != 0)
+    throw ShapeError("blocks: the last axis of " + to_string(shape) + " is not divisible into " + std::to_string(N) +
+                     " equal blocks");
+  const std::size_t columns = shape.back() / N;
+  std::array<Block<T>, N> result;
+  for (std::size_t k = 0; k < N; ++k) result[k] = {x, k * columns, columns};
+  return result;
+}
+
+namespace detail {
+
+template <class X>
+inline constexpr bool is_operand = false;
+template <class T>
+inline constexpr bool is_operand<Variable<T>> = true;
+template <class T>
+inline constexpr bool is_operand<Block<T>> = true;
+
+/// Where the columns of an operand lie in its slot, against the common shape; false where no layout reaches it.
+bool find_layout(const Shape& shape, std::size_t start, std::size_t columns, const Shape& common,
+                 kernels::Layout& layout);
+
+}  // namespace detail
+
+namespace ops {
+
+// y = f(x...), element by element,   dx_k = sum over outputs m of g_m dy_m/dx_k
+template <class F, std::size_t N>
+struct Pointwise {
+  static constexpr OpInfo info{.name = "pointwise", .inputs = OpInfo::any, .outputs = OpInfo::any};
+  static constexpr std::size_t results = kernels::Results<kernels::ResultOfLanes<F, double, N>>::count;
+
+  F f;
+  std::array<kernels::Layout, N> layouts{};
+  std::array<std::uint32_t, N> columns{};  ///< of each operand that is a block, 0 for a whole value
+  std::array<bool, N> stores{};            ///< whether the operands on this value fill it, each element once
+  std::array<std::uint8_t, N> first{};     ///< the first operand on the same value
+  kernels::Extent extent{};
+  const Shape* shape = nullptr;
+  void* memo = nullptr;  ///< of the tape's element type; none if no gradient is wanted
+
+  std::array<Shape, results> infer(Shapes) const {
+    std::array<Shape, results> shapes;
+    shapes.fill(*shape);
+    return shapes;
+  }
+
+  template <class T>
+  void forward(const ForwardCall<T>& call) const {
+    std::array<const T*, N> in;
+    std::array<T*, results> out;
+    for (std::size_t k = 0; k < N; ++k) in[k] = call.input(k).data;
+    for (std::size_t m = 0; m < results; ++m) out[m] = call.output(m).data;
+    run(in, out);
+  }
+  template <class T>
+  void run(const std::array<const T*, N>& in, const std::array<T*, results>& out) const {
+    if (memo)
+      kernels::pointwise_forward<true>(f, in, layouts, out, extent, static_cast<T*>(memo));
+    else
+      kernels::pointwise_forward<false>(f, in, layouts, out, extent, static_cast<T*>(nullptr));
+  }
+
+  /// One by one.
+  void forward(const ForwardCall<std::complex<double>>& call) const {
+    for (std::size_t row = 0; row < extent.rows; ++row)
+      for (std::size_t column = 0; column < extent.columns; ++column) {
+        std::array<ComplexLane, N> x;
+        for (std::size_t k = 0; k < N; ++k) {
+          const kernels::Layout& at = layouts[k];
+          x[k] = {call.input(k).data[at.offset + row * at.row_step + (at.repeats_column ? 0 : column)]};
+        }
+        const auto result = std::apply(f, x);
+        using R = kernels::Results<std::remove_cvref_t<decltype(result)>>;
+        detail::each<results>(
+            [&](auto m) { call.output(m).data[row * extent.columns + column] = R::template get<m>(result).value; });
+      }
+  }
+
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    std::array<const T*, results> g;
+    std::array<const T*, N> in;
+    std::array<Destination<T>, N> into;
+    for (std::size_t m = 0; m < results; ++m) g[m] = call.has_gradient(m) ? call.gradient(m).data : nullptr;
+    for (std::size_t k = 0; k < N; ++k) {
+      const SlotId id = call.tape().input(call.step(), k);
+      const Slot<T>& slot = call.tape().slot(id);
+      in[k] = slot.value;
+      if (!slot.needs_gradient) {
+        into[k] = {nullptr, false};
+      } else if (first[k] < k) {
+        into[k] = into[first[k]];
+      } else {
+        into[k] = call.tape().gradient_into(id);
+        if (!stores[k] && !into[k].accumulate) std::fill_n(into[k].data, slot.size, T(0));
+        into[k].accumulate |= !stores[k];
+      }
+    }
+    kernels::pointwise_backward(f, g, in, layouts, into, extent, static_cast<const T*>(memo));
+  }
+
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    // Fresh names for the inputs, so that an output gradient that depends on them too is no path to them.
+    Tape<T>& tape = call.output().tape();
+    const detail::TapePosition begin{tape.size(), tape.slot_count()};
+    std::array<Variable<T>, N> fresh, operands;
+    for (std::size_t k = 0; k < N; ++k) {
+      const Variable<T> x = call.input(k);
+      fresh[k] = reshape(x, Shape(x.shape()));
+      operands[k] = Block<T>(fresh[k], layouts[k].offset, columns[k]);
+    }
+    std::array<Variable<T>, results> outputs = composed(f, *shape, operands), gradients;
+    for (std::size_t m = 0; m < results; ++m)
+      if (call.has_gradient(m)) gradients[m] = call.gradient(m);
+    const auto parts = detail::record_vjp<T>(begin, outputs, gradients, fresh);
+    for (std::size_t k = 0; k < N; ++k)
+      if (parts[k]) call.add(k, parts[k]);
+  }
+
+  /// f called with Variables: ops of the tape, one by one.
+  template <class T>
+  static std::array<Variable<T>, results> composed(const F& f, const Shape& shape,
+                                                   const std::array<Variable<T>, N>& operands) {
+    const auto result = std::apply(f, operands);
+    using R = kernels::Results<std::remove_cvref_t<decltype(result)>>;
+    std::array<Variable<T>, results> outputs;
+    detail::each<results>([&](auto m) { outputs[m] = broadcast_to(R::template get<m>(result), shape); });
+    return outputs;
+  }
+
+  /// Finds out which operands share a value, once layouts and columns are known.
+  void find_shared(const std::array<SlotId, N>& ids, const std::array<std::size_t, N>& widths) {
+    for (std::size_t k = 0; k < N; ++k) {
+      std::size_t j = 0;
+      while (ids[j] != ids[k]) ++j;
+      first[k] = static_cast<std::uint8_t>(j);
+    }
+    for (std::size_t k = 0; k < N; ++k) {
+      if (first[k] < k) continue;
+      bool once = extent.rows * extent.columns > 0;
+      std::size_t filled = columns[k];
+      for (std::size_t j = k + 1; j < N; ++j) {
+        if (first[j] != k) continue;
+        filled += columns[j];
+        for (std::size_t i = k; i < j; ++i)
+          if (first[i] == k)
+            once &= columns[i] > 0 && columns[j] > 0 &&
+                    (layouts[i].offset + columns[i] <= layouts[j].offset ||
+                     layouts[j].offset + columns[j] <= layouts[i].offset);
+      }
+      stores[k] = once && (columns[k] == 0 || filled == widths[k]);
+    }
+  }
+};
+
+}  // namespace ops
+
+/// What pointwise() returns: f, to be called with Variables and Blocks.
+template <class F>
+struct PointwiseFunction {
+  F f;
+
+  /// Operands are broadcast as in NumPy to one common shape, which all results have: a Variable, or an array of as
+  /// many as f returns in a tuple. Full operands, rows, columns (..., 1), scalars and blocks are read where they lie.
+  /// Throws ShapeError for shapes that do not broadcast, TapeError for stale or foreign handles.
+  template <class First, class... Rest>
+  requires(detail::is_operand<First> && (detail::is_operand<Rest> && ...)) auto operator()(const First& first,
+                                                                                           const Rest&... rest) const {
+    using T = typename First::value_type;
+    static_assert((std::is_same_v<typename Rest::value_type, T> && ...), "pointwise: operands of one element type");
+    static_assert(sizeof...(Rest) < 32, "pointwise: at most 32 operands");
+    static_assert(std::is_invocable_v<const F&, Simd<T>, kernels::Repeated<sizeof(Rest), Simd<T>>...>,
+                  "pointwise: the function takes another number of arguments, or arguments that are not `auto`");
+    return call<T>(std::array<Block<T>, 1 + sizeof...(Rest)>{Block<T>(first), Block<T>(rest)...});
+  }
+
+  /// Inside another pointwise function it is just f.
+  template <class First, class... Rest>
+  requires(kernels::is_lane<First>) WENGERT_INLINE auto operator()(const First& first, const Rest&... rest) const {
+    return f(first, rest...);
+  }
+
+ private:
+  template <class T, std::size_t N>
+  auto call(const std::array<Block<T>, N>& operands) const {
+    using Result = kernels::ResultOfLanes<F, T, N>;
+    using Rule = ops::Pointwise<F, N>;
+    detail::each<Rule::results>([](auto m) {
+      static_assert(
+          kernels::is_lane<
+              std::remove_cvref_t<decltype(kernels::Results<Result>::template get<m>(std::declval<const Result&>()))>>,
+          "pointwise: every result has to be computed from the arguments; a plain number is not");
+    });
+
+    Tape<T>& tape = tape_of("pointwise", operands[0].source);
+    std::array<SlotId, N> ids;
+    for (std::size_t k = 0; k < N; ++k) ids[k] = tape.check("pointwise", operands[k].source);
+    if (tape.watches_names()) return composed<T, N>(operands);
+    Rule& rule = tape.emplace(Rule{f});
+    for (std::size_t k = 0; k < N; ++k) rule.columns[k] = static_cast<std::uint32_t>(operands[k].columns);
+    if (!lies_plainly(tape, ids, operands, rule)) lay_out(tape, ids, operands, rule);
+
+    std::array<std::size_t, N> widths;
+    std::array<const T*, N> in;
+    bool needs_gradient = false;
+    for (std::size_t k = 0; k < N; ++k) {
+      const Slot<T>& slot = tape.slot(ids[k]);
+      needs_gradient |= slot.needs_gradient;
+      widths[k] = slot.shape->rank() ? slot.shape->back() : 1;
+      in[k] = slot.value;
+    }
+    rule.find_shared(ids, widths);
+    if (needs_gradient) {
+      static const std::size_t dear = kernels::memo_size<T, N>(f);
+      rule.memo = tape.room(kernels::blocks_of<T>(rule.extent) * dear * detail::lane_width<T> + 1);
+    }
+
+    const SlotId first = static_cast<SlotId>(tape.slot_count());
+    std::array<T*, Rule::results> out;
+    std::array<Variable<T>, Rule::results> results;
+    for (std::size_t m = 0; m < Rule::results; ++m) {
+      const SlotId id = tape.new_slot(rule.shape, rule.extent.rows * rule.extent.columns, needs_gradient);
+      out[m] = tape.value(id);
+      results[m] = tape.handle(id);
+    }
+    rule.run(in, out);
+    tape.push_step(&detail::Table<Rule, T>::table, &rule, ids, first, Rule::results);
+    return unwrapped(results);
+  }
+
+  /// The common case: whole operands of one shape, and blocks of values that are wider.
+  template <class T, std::size_t N, class Rule>
+  static bool lies_plainly(Tape<T>& tape, const std::array<SlotId, N>& ids, const std::array<Block<T>, N>& operands,
+                           Rule& rule) {
+    const Shape* common = nullptr;
+    for (std::size_t k = N; k-- > 0;)
+      if (operands[k].columns == 0) common = tape.slot(ids[k]).shape;
+    if (!common || common->rank() == 0) return false;
+    const std::size_t width = common->back();
+    bool blocks = false;
+    for (std::size_t k = 0; k < N; ++k) {
+      const Shape* shape = tape.slot(ids[k]).shape;
+      const std::size_t columns = operands[k].columns;
+      if (columns == 0) {
+        if (shape != common && !(*shape == *common)) return false;
+        rule.layouts[k] = {0, static_cast<std::uint32_t>(width), false};
+      } else {
+        if (columns != width || shape->rank() != common->rank() ||
+            !std::equal(shape->begin(), shape->end() - 1, common->begin()))
+          return false;
+        rule.layouts[k] = {static_cast<std::uint32_t>(operands[k].start), static_cast<std::uint32_t>(shape->back()),
+                           false};
+        blocks = true;
+      }
+    }
+    const std::size_t size = common->elements();
+    rule.extent = blocks ? kernels::Extent{width ? size / width : 0, width} : kernels::Extent{1, size};
+    rule.shape = common;
+    return true;
+  }
+
+  /// Any operands. One that no layout reaches is stretched first.
+  template <class T, std::size_t N, class Rule>
+  [[gnu::noinline]] static void lay_out(Tape<T>& tape, std::array<SlotId, N>& ids,
+                                        const std::array<Block<T>, N>& operands, Rule& rule) {
+    const Shape common = common_shape(operands);
+    for (std::size_t k = 0; k < N; ++k) {
+      if (detail::find_layout(*tape.slot(ids[k]).shape, operands[k].start, operands[k].columns, common,
+                              rule.layouts[k]))
+        continue;
+      ids[k] = broadcast_to(Variable<T>(operands[k]), common).slot();
+      rule.columns[k] = 0;
+      detail::find_layout(common, 0, 0, common, rule.layouts[k]);
+    }
+    const std::size_t size = common.elements(), width = common.rank() ? common.back() : 1;
+    rule.extent = {width ? size / width : 0, width};
+    rule.shape = tape.keep(common);
+  }
+
+  template <class T, std::size_t N>
+  [[gnu::noinline]] auto composed(const std::array<Block<T>, N>& operands) const {
+    std::array<Variable<T>, N> whole;
+    for (std::size_t k = 0; k < N; ++k) whole[k] = operands[k];
+    return unwrapped(ops::Pointwise<F, N>::template composed<T>(f, common_shape(operands), whole));
+  }
+
+  template <class T, std::size_t N>
+  static Shape common_shape(const std::array<Block<T>, N>& operands) {
+    Shape common = operands[0].shape();
+    for (std::size_t k = 1; k < N; ++k) common = broadcast("pointwise", common, operands[k].shape());
+    return common;
+  }
+
+  template <class T, std::size_t M>
+  static auto unwrapped(const std::array<Variable<T>, M>& results) {
+    if constexpr (M == 1)
+      return results[0];
+    else
+      return results;
+  }
+};
+
+/// f as one step of the tape: one vectorised loop forwards, and one backwards with slopes derived from the rules of the
+/// ops it calls. f takes `auto` arguments and returns one value or a std::tuple of them; it may capture numbers, and
+/// use the elementwise functions of the tape. Gradients of any order are exact: a recorded gradient calls f with
+/// Variables.
+template <class F>
+constexpr PointwiseFunction<F> pointwise(F f) {
+  static_assert(std::is_trivially_copyable_v<F> && std::is_trivially_destructible_v<F>,
+                "pointwise: capture numbers only; arrays and Variables are arguments");
+  return {f};
+}
+
+}  // namespace autograd

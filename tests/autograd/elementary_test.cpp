@@ -1,0 +1,128 @@
+// The elementary functions of SIMD registers against MPFR, over the whole range.
+#include <mpfr.h>
+
+#include <bit>
+#include <catch.hpp>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <random>
+
+#include "autograd/kernels/lane.hpp"
+
+using namespace autograd;
+
+namespace {
+
+constexpr double bound = 4;  // units in the last place
+
+struct Number {
+  mpfr_t value;
+  explicit Number(mpfr_prec_t bits = 200) { mpfr_init2(value, bits); }
+  ~Number() { mpfr_clear(value); }
+  Number(const Number&) = delete;
+  Number& operator=(const Number&) = delete;
+};
+
+template <class T>
+T rounded(const Number& x) {
+  if constexpr (sizeof(T) == 4)
+    return mpfr_get_flt(x.value, MPFR_RNDN);
+  else
+    return mpfr_get_d(x.value, MPFR_RNDN);
+}
+
+/// |got - exact| in units of the last place of the exact result; infinite where only one of them is NaN or infinite.
+template <class T>
+double ulps(T got, const Number& exact) {
+  using Limits = std::numeric_limits<T>;
+  const T nearest = rounded<T>(exact);
+  if (std::isnan(got) && std::isnan(nearest)) return 0;
+  if (!std::isfinite(got) || !std::isfinite(nearest)) return got == nearest ? 0 : Limits::infinity();
+  int exponent = 0;
+  std::frexp(nearest, &exponent);
+  const double ulp = std::ldexp(1.0, std::max(exponent, Limits::min_exponent) - Limits::digits);
+  Number difference;
+  mpfr_set_d(difference.value, got, MPFR_RNDN);
+  mpfr_sub(difference.value, difference.value, exact.value, MPFR_RNDN);
+  return std::fabs(mpfr_get_d(difference.value, MPFR_RNDN)) / ulp;
+}
+
+template <class T, class Function, class Reference>
+void compare(Function function, Reference reference) {
+  using Limits = std::numeric_limits<T>;
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  std::mt19937_64 generator(7);
+  double worst = 0;
+  T where = 0;
+  const auto test = [&](T x) {
+    // The other elements of the register hold numbers of another size.
+    alignas(64) T in[detail::lane_width<T>], out[detail::lane_width<T>];
+    for (T& element : in) element = T(-0.3);
+    const std::size_t place = generator() % detail::lane_width<T>;
+    in[place] = x;
+    detail::store(function(detail::load(in)), out);
+    Number argument(64), exact;
+    mpfr_set_d(argument.value, x, MPFR_RNDN);
+    reference(exact.value, argument.value);
+    const double error = ulps(out[place], exact);
+    if (!(error <= worst)) worst = error, where = x;
+    if (x == 0) CHECK(std::signbit(out[place]) == std::signbit(rounded<T>(exact)));
+  };
+  for (int k = 0; k < 100'000; ++k) test(std::bit_cast<T>(static_cast<Bits>(generator())));
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  for (const double scale : {1e-6, 1e-3, 0.5, 1.0, 4.0, 20.0, 110.0, 750.0})
+    for (int k = 0; k < 20'000; ++k) test(static_cast<T>(scale * uniform(generator)));
+  // Where results overflow, become denormal and vanish, and one step to either side of every special number.
+  const T edges[] = {0,
+                     T(-0.0),
+                     1,
+                     -1,
+                     Limits::min(),
+                     Limits::denorm_min(),
+                     Limits::max(),
+                     Limits::epsilon(),
+                     Limits::infinity(),
+                     Limits::quiet_NaN(),
+                     std::log(Limits::max()),
+                     std::log(Limits::min()),
+                     std::log(Limits::denorm_min())};
+  for (const T edge : edges)
+    for (const T x : {edge, -edge, std::nextafter(edge, Limits::infinity()), std::nextafter(edge, -Limits::infinity()),
+                      -std::nextafter(edge, Limits::infinity()), T(2) * edge, edge / 2})
+      test(x);
+  INFO("worst at " << where);
+  CHECK(worst <= bound);
+}
+
+void sigmoid_reference(mpfr_t y, mpfr_t x) {
+  Number sum(1400);
+  mpfr_neg(sum.value, x, MPFR_RNDN);
+  mpfr_exp(sum.value, sum.value, MPFR_RNDN);
+  mpfr_add_ui(sum.value, sum.value, 1, MPFR_RNDN);
+  mpfr_ui_div(y, 1, sum.value, MPFR_RNDN);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("elementary functions are within 4 units in the last place", "[elementary]", float, double) {
+  using Register = Simd<TestType>;
+  SECTION("exp") {
+    compare<TestType>([](Register x) { return exp(x); }, [](auto y, auto x) { mpfr_exp(y, x, MPFR_RNDN); });
+  }
+  SECTION("expm1") {
+    compare<TestType>([](Register x) { return expm1(x); }, [](auto y, auto x) { mpfr_expm1(y, x, MPFR_RNDN); });
+  }
+  SECTION("log") {
+    compare<TestType>([](Register x) { return log(x); }, [](auto y, auto x) { mpfr_log(y, x, MPFR_RNDN); });
+  }
+  SECTION("log1p") {
+    compare<TestType>([](Register x) { return log1p(x); }, [](auto y, auto x) { mpfr_log1p(y, x, MPFR_RNDN); });
+  }
+  SECTION("tanh") {
+    compare<TestType>([](Register x) { return tanh(x); }, [](auto y, auto x) { mpfr_tanh(y, x, MPFR_RNDN); });
+  }
+  SECTION("sigmoid") {
+    compare<TestType>([](Register x) { return sigmoid(x); }, sigmoid_reference);
+  }
+}
