@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "autograd/all_or_nothing.hpp"
 #include "autograd/error.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/shape.hpp"
@@ -88,18 +89,6 @@ std::vector<Variable<T>> record_gradients(Tape<T>& tape, SlotId output, std::spa
     result.push_back(total ? total : tape.constant(shape, T(0)));
   }
   return result;
-}
-
-/// f(), of which nothing stays on the tape if it throws.
-template <class T, class F>
-auto all_or_nothing(Tape<T>& tape, F f) {
-  const auto mark = tape.mark();
-  try {
-    return f();
-  } catch (...) {
-    tape.rewind(mark);
-    throw;
-  }
 }
 
 }  // namespace
