@@ -15,4 +15,5 @@
 #include "autograd/ops/reduction.hpp"
 #include "autograd/ops/selection.hpp"
 #include "autograd/ops/shape.hpp"
+#include "autograd/ops/softmax.hpp"
 #include "autograd/ops/trigonometric.hpp"

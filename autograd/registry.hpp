@@ -80,6 +80,7 @@ std::vector<RegisteredOp> normalization_ops();
 std::vector<RegisteredOp> linear_algebra_ops();
 std::vector<RegisteredOp> einsum_ops();
 std::vector<RegisteredOp> indexing_ops();
+std::vector<RegisteredOp> softmax_ops();
 std::vector<RegisteredOp> loss_ops();
 std::vector<RegisteredOp> random_ops();
 

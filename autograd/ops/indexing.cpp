@@ -258,6 +258,11 @@ Variable<T> scatter_add(Variable<T> x, const Array<Index>& indices, Variable<T> 
 }
 
 template <class T>
+Variable<T> detail::take_elements(Variable<T> x, std::span<const std::size_t> places) {
+  return apply(ops::Take{0, {places.size()}, places}, reshape(x, {x.shape().elements()}));
+}
+
+template <class T>
 Variable<T> masked_select(Variable<T> x, Variable<T> mask) {
   const Shape shape = x.shape();
   if (!(shape == mask.shape()))
@@ -269,10 +274,11 @@ Variable<T> masked_select(Variable<T> x, Variable<T> mask) {
   std::size_t count = 0;
   for (std::size_t k = 0; k < places.size(); ++k)
     if (chosen[k] != T(0)) places[count++] = k;
-  return apply(ops::Take{0, {count}, places.first(count)}, reshape(x, {places.size()}));
+  return detail::take_elements<T>(x, places.first(count));
 }
 
 #define INSTANTIATE(T)                                                                    \
+  template Variable<T> detail::take_elements(Variable<T>, std::span<const std::size_t>);  \
   template Variable<T> take(Variable<T>, const Array<Index>&, Index);                     \
   template Variable<T> embedding(Variable<T>, const Array<Index>&, std::optional<Index>); \
   template Variable<T> gather(Variable<T>, const Array<Index>&, Index);                   \

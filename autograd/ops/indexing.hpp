@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 
 #include "autograd/array.hpp"
 #include "autograd/variable.hpp"
@@ -31,6 +32,12 @@ Variable<T> index_add(Variable<T> x, const Array<Index>& indices, Variable<T> so
 /// Throws ShapeError unless `source` has the shape of the indices, and those fit x as in gather().
 template <class T>
 Variable<T> scatter_add(Variable<T> x, const Array<Index>& indices, Variable<T> source, Index axis);
+
+namespace detail {
+/// x[places[0]], x[places[1]], ... of the elements of x, row by row. The places are kept on the tape.
+template <class T>
+Variable<T> take_elements(Variable<T> x, std::span<const std::size_t> places);
+}  // namespace detail
 
 /// The elements where the mask is not 0, in a row. The mask has x's shape.
 template <class T>

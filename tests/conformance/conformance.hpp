@@ -85,6 +85,7 @@ struct Unknown : std::runtime_error {
 using Run = void (*)(const Case&, Findings&);
 
 void run_op(const Case&, Findings&);
+void run_loss(const Case&, Findings&);
 
 /// Compares d(total)/d(input), by backward() and by grad(), with the tensors below `pointer`. Gives grad()'s.
 std::vector<Variable<double>> compare_gradients(Variable<double> total, std::span<const Variable<double>> inputs,

@@ -26,7 +26,9 @@ struct Family {
 };
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> all{{"ops", run_op, {"attrs", "inputs"}}, {"ops_edge", run_op, {"attrs", "inputs"}}};
+  static const std::vector<Family> all{{"ops", run_op, {"attrs", "inputs"}},
+                                       {"ops_edge", run_op, {"attrs", "inputs"}},
+                                       {"losses", run_loss, {"attrs", "inputs"}}};
   return all;
 }
 
