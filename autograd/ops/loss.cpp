@@ -292,15 +292,17 @@ Variable<T> cross_entropy(Variable<T> logits, const Array<Index>& targets, const
     return apply(ops::CrossEntropy{rows.targets, rows.weights, n}, logits);
   }
   Tape<T>& tape = logits.tape();
-  const Variable<T> log_p = log_softmax(logits);
+  const Shape row_shape = shape_of(targets);
+  const std::size_t classes = logits.shape().back();
+  const Variable<T> counts = tape.constant(row_shape, T(1));
+  for (std::size_t row = 0; row < targets.size(); ++row)
+    if (targets.data()[row] == options.ignore_index) tape.value(counts.slot())[row] = T(0);
+  Shape column = row_shape;
+  column.push_back(1);
+  const Variable<T> log_p = log_softmax(masked(logits, reshape(counts, column)));
   Variable<T> losses = picked(log_p, targets, rows);
   if (smoothing > 0) {
-    const std::size_t classes = log_p.shape().back();
-    const Variable<T> weights = constant_of(tape, options.weight, {classes});
-    const Variable<T> counts = tape.constant(shape_of(targets), T(1));
-    for (std::size_t row = 0; row < targets.size(); ++row)
-      if (targets.data()[row] == options.ignore_index) tape.value(counts.slot())[row] = T(0);
-    const Variable<T> everywhere = masked(sum(weights * log_p, -1), counts);
+    const Variable<T> everywhere = masked(sum(constant_of(tape, options.weight, {classes}) * log_p, -1), counts);
     losses = (1 - smoothing) * losses - smoothing / static_cast<double>(classes) * everywhere;
   }
   return reduce_rows(losses, rows, options.reduction);

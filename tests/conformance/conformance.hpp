@@ -29,14 +29,14 @@ inline constexpr Tolerance single{}, long_sequence{1e-10, 1e-10}, trajectory{1e-
 /// failure, not something to pass over.
 class Case {
  public:
-  explicit Case(const oracle::Case& json) : json_(json) {}
+  explicit Case(const oracle::Case& json) : case_(json) {}
 
-  const std::string& name() const { return json_.name(); }
-  bool has(const std::string& pointer) const { return json_.has(seen(pointer)); }
-  Array<double> tensor(const std::string& pointer) const { return json_.tensor(seen(pointer)); }
+  const std::string& name() const { return case_.name(); }
+  bool has(const std::string& pointer) const { return case_.has(seen(pointer)); }
+  Array<double> tensor(const std::string& pointer) const { return case_.tensor(seen(pointer)); }
   template <class Value>
   Value get(const std::string& pointer) const {
-    return json_.get<Value>(seen(pointer));
+    return case_.get<Value>(seen(pointer));
   }
   /// The value, or `otherwise` where it is null or absent.
   template <class Value>
@@ -47,8 +47,9 @@ class Case {
   double number(const std::string& pointer) const;
   /// An integer tensor.
   Array<Index> integers(const std::string& pointer) const;
-  std::vector<std::string> keys(const std::string& pointer) const { return json_.keys(pointer); }
-  std::size_t count(const std::string& pointer) const { return json_.count(seen(pointer)); }
+  std::vector<std::string> keys(const std::string& pointer) const { return case_.keys(pointer); }
+  std::size_t count(const std::string& pointer) const { return case_.count(seen(pointer)); }
+  const nlohmann::json& json(const std::string& pointer) const { return case_.json(seen(pointer)); }
 
   /// "attrs/slope": entries of `groups` that were not asked for, other than remarks.
   std::vector<std::string> unseen(std::span<const char* const> groups) const;
@@ -56,7 +57,7 @@ class Case {
  private:
   const std::string& seen(const std::string& pointer) const;
 
-  const oracle::Case& json_;
+  const oracle::Case& case_;
   mutable std::set<std::string> seen_;
 };
 
@@ -86,6 +87,9 @@ using Run = void (*)(const Case&, Findings&);
 
 void run_op(const Case&, Findings&);
 void run_loss(const Case&, Findings&);
+void run_optimizer(const Case&, Findings&);
+void run_scheduler(const Case&, Findings&);
+void run_clipping(const Case&, Findings&);
 
 /// Compares d(total)/d(input), by backward() and by grad(), with the tensors below `pointer`. Gives grad()'s.
 std::vector<Variable<double>> compare_gradients(Variable<double> total, std::span<const Variable<double>> inputs,

@@ -26,9 +26,10 @@ struct Family {
 };
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> all{{"ops", run_op, {"attrs", "inputs"}},
-                                       {"ops_edge", run_op, {"attrs", "inputs"}},
-                                       {"losses", run_loss, {"attrs", "inputs"}}};
+  static const std::vector<Family> all{
+      {"ops", run_op, {"attrs", "inputs"}},      {"ops_edge", run_op, {"attrs", "inputs"}},
+      {"losses", run_loss, {"attrs", "inputs"}}, {"optimizers", run_optimizer, {}},
+      {"schedulers", run_scheduler, {}},         {"clip_grad", run_clipping, {}}};
   return all;
 }
 
@@ -125,7 +126,7 @@ int run(std::span<const std::string> paths) {
 }  // namespace
 
 double Case::number(const std::string& pointer) const {
-  if (json_.json(seen(pointer)) == "inf") return std::numeric_limits<double>::infinity();
+  if (case_.json(seen(pointer)) == "inf") return std::numeric_limits<double>::infinity();
   return get<double>(pointer);
 }
 
@@ -151,7 +152,7 @@ const std::string& Case::seen(const std::string& pointer) const {
 std::vector<std::string> Case::unseen(std::span<const char* const> groups) const {
   std::vector<std::string> result;
   for (const std::string group : groups)
-    for (const std::string& key : json_.keys("/" + group))
+    for (const std::string& key : case_.keys("/" + group))
       if (key != "note" && key != "formula" && !seen_.contains(group + "/" + key)) result.push_back(group + "/" + key);
   return result;
 }
