@@ -90,6 +90,11 @@ void run_loss(const Case&, Findings&);
 void run_optimizer(const Case&, Findings&);
 void run_scheduler(const Case&, Findings&);
 void run_clipping(const Case&, Findings&);
+void run_recurrent(const Case&, Findings&);
+void run_cell(const Case&, Findings&);
+void run_lstm_variant(const Case&, Findings&);
+void run_second_order(const Case&, Findings&);
+void run_training(const Case&, Findings&);
 
 /// Compares d(total)/d(input), by backward() and by grad(), with the tensors below `pointer`. Gives grad()'s.
 std::vector<Variable<double>> compare_gradients(Variable<double> total, std::span<const Variable<double>> inputs,

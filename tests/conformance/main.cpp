@@ -23,10 +23,19 @@ struct Family {
 };
 
 const std::vector<Family>& families() {
-  static const std::vector<Family> all{
-      {"ops", run_op, {"attrs", "inputs"}},      {"ops_edge", run_op, {"attrs", "inputs"}},
-      {"losses", run_loss, {"attrs", "inputs"}}, {"optimizers", run_optimizer, {}},
-      {"schedulers", run_scheduler, {}},         {"clip_grad", run_clipping, {}}};
+  static const std::vector<Family> all{{"ops", run_op, {"attrs", "inputs"}},
+                                       {"ops_edge", run_op, {"attrs", "inputs"}},
+                                       {"losses", run_loss, {"attrs", "inputs"}},
+                                       {"optimizers", run_optimizer, {}},
+                                       {"schedulers", run_scheduler, {}},
+                                       {"clip_grad", run_clipping, {}},
+                                       {"lstm", run_recurrent, {"config"}},
+                                       {"gru", run_recurrent, {"config"}},
+                                       {"rnn", run_recurrent, {"config"}},
+                                       {"cells", run_cell, {"config"}},
+                                       {"lstm_variants", run_lstm_variant, {"config"}},
+                                       {"rnn_second_order", run_second_order, {"config"}},
+                                       {"training", run_training, {"config"}}};
   return all;
 }
 
