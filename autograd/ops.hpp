@@ -7,6 +7,7 @@
 #include "autograd/ops/cumulative.hpp"
 #include "autograd/ops/einsum.hpp"
 #include "autograd/ops/elementary.hpp"
+#include "autograd/ops/hook.hpp"
 #include "autograd/ops/indexing.hpp"
 #include "autograd/ops/linear_algebra.hpp"
 #include "autograd/ops/loss.hpp"

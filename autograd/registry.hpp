@@ -83,6 +83,7 @@ std::vector<RegisteredOp> indexing_ops();
 std::vector<RegisteredOp> softmax_ops();
 std::vector<RegisteredOp> loss_ops();
 std::vector<RegisteredOp> random_ops();
+std::vector<RegisteredOp> hook_ops();
 
 /// All of them.
 std::vector<RegisteredOp> registered_ops();
