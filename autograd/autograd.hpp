@@ -1,7 +1,10 @@
 // Everything of autograd::.
 #pragma once
 
+#include "autograd/anomaly.hpp"
 #include "autograd/apply.hpp"
+#include "autograd/checkpoint.hpp"
+#include "autograd/derivatives.hpp"
 #include "autograd/gradient.hpp"
 #include "autograd/gradient_check.hpp"
 #include "autograd/ops.hpp"

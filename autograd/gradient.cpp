@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "autograd/all_or_nothing.hpp"
 #include "autograd/error.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/shape.hpp"
@@ -96,18 +97,6 @@ std::vector<Variable<T>> record_gradients(Tape<T>& tape, std::size_t first_step,
   std::vector<Variable<T>> result;
   for (const SlotId id : ids) result.push_back(adjoints.total(id));
   return result;
-}
-
-/// f(), of which nothing stays on the tape if it throws.
-template <class T, class F>
-auto all_or_nothing(Tape<T>& tape, F f) {
-  const auto mark = tape.mark();
-  try {
-    return f();
-  } catch (...) {
-    tape.rewind(mark);
-    throw;
-  }
 }
 
 }  // namespace

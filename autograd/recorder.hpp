@@ -5,11 +5,11 @@
 
 namespace autograd {
 
-/// `length` elements from `start` on, every `step`-th, of one axis.
+/// `length` elements from `start` on, every `step`-th, of one axis; a negative step goes backwards.
 struct Piece {
   std::size_t axis;
   std::size_t start;
-  std::size_t step;
+  Index step;
   std::size_t length;
 };
 

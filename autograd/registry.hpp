@@ -69,13 +69,21 @@ RegisteredOp elementwise_op(F call) {
 
 std::vector<RegisteredOp> arithmetic_ops();
 std::vector<RegisteredOp> elementary_ops();
+std::vector<RegisteredOp> trigonometric_ops();
+std::vector<RegisteredOp> activation_ops();
 std::vector<RegisteredOp> selection_ops();
 std::vector<RegisteredOp> shape_ops();
+std::vector<RegisteredOp> arrangement_ops();
 std::vector<RegisteredOp> reduction_ops();
+std::vector<RegisteredOp> cumulative_ops();
+std::vector<RegisteredOp> normalization_ops();
 std::vector<RegisteredOp> linear_algebra_ops();
+std::vector<RegisteredOp> einsum_ops();
 std::vector<RegisteredOp> indexing_ops();
+std::vector<RegisteredOp> softmax_ops();
 std::vector<RegisteredOp> loss_ops();
 std::vector<RegisteredOp> random_ops();
+std::vector<RegisteredOp> hook_ops();
 
 /// All of them.
 std::vector<RegisteredOp> registered_ops();

@@ -1,6 +1,7 @@
 // Everything of nn::, without the formats of nn/io/ and the hand-derived nn/manual/.
 #pragma once
 
+#include "nn/adaptive_optimizers.hpp"
 #include "nn/cell.hpp"
 #include "nn/cells.hpp"
 #include "nn/clip.hpp"
@@ -11,5 +12,7 @@
 #include "nn/loss.hpp"
 #include "nn/lstm.hpp"
 #include "nn/module.hpp"
+#include "nn/moving_average.hpp"
 #include "nn/optimizer.hpp"
 #include "nn/recurrent.hpp"
+#include "nn/schedule.hpp"

@@ -1,45 +1,83 @@
 #include "nn/optimizer.hpp"
 
-#include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "autograd/error.hpp"
+#include "nn/optimizer_checks.hpp"
 
 namespace nn {
 
 using autograd::ValueError;
+using detail::require_not_negative;
+using detail::require_rate;
 
 namespace {
 
-[[noreturn]] void refuse(const char* what, double value) {
-  throw ValueError(std::string("optimizer: ") + what + ", got " + std::to_string(value));
-}
-
-void require_positive(const char* what, double value) {
-  if (!(value >= 0)) refuse(what, value);
-}
-
-void require_rate(const char* what, double value) {
-  if (!(value >= 0 && value < 1)) refuse(what, value);
+/// Whether all numbers are finite, by their bits: as integers they compare many at a time, and fast arithmetic changes
+/// nothing about it.
+template <class T>
+bool all_finite(const T* values, std::size_t size) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  const Bits magnitude = std::numeric_limits<Bits>::max() >> 1;
+  Bits largest = 0;
+  for (std::size_t k = 0; k < size; ++k) largest = std::max(largest, std::bit_cast<Bits>(values[k]) & magnitude);
+  return largest < std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
 }
 
 }  // namespace
 
 template <class T>
-Optimizer<T>::Optimizer(std::vector<Parameter<T>*> parameters, double learning_rate)
-    : learning_rate(learning_rate), parameters_(std::move(parameters)) {
-  require_positive("learning_rate must not be negative", learning_rate);
+void Optimizer<T>::add_group(const std::vector<Parameter<T>*>& parameters, double learning_rate) {
+  require_not_negative("learning_rate must not be negative", learning_rate);
+  for (Parameter<T>* parameter : parameters) {
+    if (std::find(parameters_.begin(), parameters_.end(), parameter) != parameters_.end())
+      throw ValueError("optimizer: parameter " + std::to_string(parameters_.size()) + " of shape " +
+                       to_string(parameter->shape()) + " is there already; name each parameter once, in one group");
+    parameters_.push_back(parameter);
+    groups_.push_back(this->learning_rates.size());
+  }
+  this->learning_rates.push_back(learning_rate);
+}
+
+template <class T>
+void Optimizer<T>::check_finite() const {
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    const T* const gradient = parameters_[k]->grad().data();
+    for (std::size_t at = 0; at < parameters_[k]->size(); ++at)
+      if (!std::isfinite(gradient[at]))
+        throw ValueError("optimizer: the gradient of parameter " + std::to_string(k) + " of shape " +
+                         to_string(parameters_[k]->shape()) + " holds " + std::to_string(gradient[at]) +
+                         "; nothing was updated; look at the loss, clip gradients, or set non_finite to "
+                         "NonFinite::skip");
+  }
 }
 
 template <class T>
 void Optimizer<T>::step() {
+  const bool finite = std::all_of(parameters_.begin(), parameters_.end(), [](const Parameter<T>* parameter) {
+    return all_finite(parameter->grad().data(), parameter->size());
+  });
+  if (!finite) {
+    if (non_finite == NonFinite::error) check_finite();
+    ++skipped_;
+    return;
+  }
   ++time_;
+  begin_step(time_);
   std::size_t first = 0;
-  for (Parameter<T>* parameter : parameters_) {
-    const std::size_t size = parameter->size();
-    parameter->update([&](auto& values) { update(values.data(), parameter->grad().data(), size, first); });
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    Parameter<T>& parameter = *parameters_[k];
+    const std::size_t size = parameter.size();
+    const T rate(this->learning_rates[groups_[k]]);
+    parameter.update([&](auto& values) {
+      update({values.data(), parameter.grad().data(), size, first, groups_[k], rate, time_});
+    });
     first += size;
   }
 }
@@ -58,55 +96,71 @@ std::vector<T> Optimizer<T>::memory(bool wanted) const {
 }
 
 template <class T>
-SGD<T>::SGD(std::vector<Parameter<T>*> parameters, const SGDOptions& options)
-    : Optimizer<T>(std::move(parameters), options.learning_rate),
-      options_(options),
-      velocity_(this->memory(options.momentum != 0)) {
-  require_positive("momentum must not be negative", options.momentum);
-  require_positive("weight_decay must not be negative", options.weight_decay);
-  if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
-    refuse("nesterov needs a momentum and no dampening", options.dampening);
+SGD<T>::SGD(const Groups& groups) {
+  bool moves = false;
+  for (const auto& [parameters, options] : groups) {
+    this->add_group(parameters, options.learning_rate);
+    require_not_negative("momentum must not be negative", options.momentum);
+    require_not_negative("weight_decay must not be negative", options.weight_decay);
+    if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
+      detail::refuse_option("nesterov needs a momentum and no dampening", options.dampening);
+    moves |= options.momentum != 0;
+    options_.push_back(options);
+    this->momenta.push_back(options.momentum);
+  }
+  velocity_ = this->memory(moves);
+  if (!moves) this->momenta.clear();
 }
 
 template <class T>
-void SGD<T>::update(T* value, const T* gradient, std::size_t size, std::size_t first) {
-  const T rate(this->learning_rate), decay(options_.weight_decay), momentum(options_.momentum);
+void SGD<T>::update(const typename Optimizer<T>::Update& u) {
+  const SGDOptions& options = options_[u.group];
+  const T sign = detail::direction<T>(options), decay(options.weight_decay);
   if (velocity_.empty()) {
-    for (std::size_t k = 0; k < size; ++k) value[k] -= rate * (gradient[k] + decay * value[k]);
+    for (std::size_t k = 0; k < u.size; ++k) u.value[k] -= u.rate * (sign * u.gradient[k] + decay * u.value[k]);
     return;
   }
-  const T fresh(this->time() == 1 ? 1 : 1 - options_.dampening);
-  const bool nesterov = options_.nesterov;
-  T* const velocity = velocity_.data() + first;
-  for (std::size_t k = 0; k < size; ++k) {
-    const T g = gradient[k] + decay * value[k];
+  const T momentum(this->momenta[u.group]), fresh(u.time == 1 ? 1 : 1 - options.dampening);
+  const bool nesterov = options.nesterov;
+  T* const velocity = velocity_.data() + u.first;
+  for (std::size_t k = 0; k < u.size; ++k) {
+    const T g = sign * u.gradient[k] + decay * u.value[k];
     velocity[k] = momentum * velocity[k] + fresh * g;
-    value[k] -= rate * (nesterov ? g + momentum * velocity[k] : velocity[k]);
+    u.value[k] -= u.rate * (nesterov ? g + momentum * velocity[k] : velocity[k]);
   }
 }
 
 template <class T>
-RMSProp<T>::RMSProp(std::vector<Parameter<T>*> parameters, const RMSPropOptions& options)
-    : Optimizer<T>(std::move(parameters), options.learning_rate),
-      options_(options),
-      square_(this->memory()),
-      average_(this->memory(options.centered)),
-      velocity_(this->memory(options.momentum != 0)) {
-  require_rate("alpha must be in [0, 1)", options.alpha);
-  require_positive("eps must not be negative", options.eps);
-  require_positive("weight_decay must not be negative", options.weight_decay);
-  require_positive("momentum must not be negative", options.momentum);
+RMSProp<T>::RMSProp(const Groups& groups) {
+  bool centered = false, moves = false;
+  for (const auto& [parameters, options] : groups) {
+    this->add_group(parameters, options.learning_rate);
+    require_rate("alpha must be in [0, 1)", options.alpha);
+    require_not_negative("eps must not be negative", options.eps);
+    require_not_negative("weight_decay must not be negative", options.weight_decay);
+    require_not_negative("momentum must not be negative", options.momentum);
+    centered |= options.centered;
+    moves |= options.momentum != 0;
+    options_.push_back(options);
+    this->momenta.push_back(options.momentum);
+  }
+  square_ = this->memory();
+  average_ = this->memory(centered);
+  velocity_ = this->memory(moves);
+  if (!moves) this->momenta.clear();
 }
 
 template <class T>
-void RMSProp<T>::update(T* value, const T* gradient, std::size_t size, std::size_t first) {
-  const T rate(this->learning_rate), decay(options_.weight_decay), momentum(options_.momentum), eps(options_.eps);
-  const T alpha(options_.alpha), fresh(1 - options_.alpha);
-  T* const square = square_.data() + first;
-  T* const average = average_.empty() ? nullptr : average_.data() + first;
-  T* const velocity = velocity_.empty() ? nullptr : velocity_.data() + first;
-  for (std::size_t k = 0; k < size; ++k) {
-    const T g = gradient[k] + decay * value[k];
+void RMSProp<T>::update(const typename Optimizer<T>::Update& u) {
+  const RMSPropOptions& options = options_[u.group];
+  const T sign = detail::direction<T>(options), decay(options.weight_decay), eps(options.eps);
+  const T alpha(options.alpha), fresh(1 - options.alpha);
+  const T momentum(velocity_.empty() ? 0 : this->momenta[u.group]);
+  T* const square = square_.data() + u.first;
+  T* const average = options.centered ? average_.data() + u.first : nullptr;
+  T* const velocity = velocity_.empty() ? nullptr : velocity_.data() + u.first;
+  for (std::size_t k = 0; k < u.size; ++k) {
+    const T g = sign * u.gradient[k] + decay * u.value[k];
     square[k] = alpha * square[k] + fresh * g * g;
     T variance = square[k];
     if (average) {
@@ -115,37 +169,49 @@ void RMSProp<T>::update(T* value, const T* gradient, std::size_t size, std::size
     }
     T step = g / (std::sqrt(std::max(variance, T(0))) + eps);  // rounding may leave it below 0
     if (velocity) step = velocity[k] = momentum * velocity[k] + step;
-    value[k] -= rate * step;
+    u.value[k] -= u.rate * step;
   }
 }
 
 template <class T>
-Adam<T>::Adam(std::vector<Parameter<T>*> parameters, const AdamOptions& options)
-    : Optimizer<T>(std::move(parameters), options.learning_rate),
-      options_(options),
-      mean_(this->memory()),
-      square_(this->memory()) {
-  require_rate("beta1 must be in [0, 1)", options.beta1);
-  require_rate("beta2 must be in [0, 1)", options.beta2);
-  require_positive("eps must not be negative", options.eps);
-  require_positive("weight_decay must not be negative", options.weight_decay);
+Adam<T>::Adam(const Groups& groups) {
+  bool amsgrad = false;
+  for (const auto& [parameters, options] : groups) {
+    this->add_group(parameters, options.learning_rate);
+    detail::check_betas(options);
+    require_not_negative("decoupled_weight_decay must not be negative", options.decoupled_weight_decay);
+    amsgrad |= options.amsgrad;
+    options_.push_back(options);
+    this->momenta.push_back(options.beta1);
+  }
+  mean_ = this->memory();
+  square_ = this->memory();
+  largest_ = this->memory(amsgrad);
 }
 
 template <class T>
-void Adam<T>::update(T* value, const T* gradient, std::size_t size, std::size_t first) {
-  const double t = static_cast<double>(this->time());
-  const T rate(this->learning_rate / (1 - std::pow(options_.beta1, t)));
-  const T scale(1 / std::sqrt(1 - std::pow(options_.beta2, t)));
-  const T decay(options_.weight_decay), eps(options_.eps);
-  const T beta1(options_.beta1), beta2(options_.beta2), fresh1(1 - options_.beta1), fresh2(1 - options_.beta2);
-  T* const mean = mean_.data() + first;
-  T* const square = square_.data() + first;
-  for (std::size_t k = 0; k < size; ++k) {
-    const T g = gradient[k] + decay * value[k];
-    mean[k] = beta1 * mean[k] + fresh1 * g;
-    square[k] = beta2 * square[k] + fresh2 * g * g;
-    value[k] -= rate * mean[k] / (std::sqrt(square[k]) * scale + eps);
-  }
+void Adam<T>::update(const typename Optimizer<T>::Update& u) {
+  const AdamOptions& options = options_[u.group];
+  const double t = static_cast<double>(u.time), first_beta = this->momenta[u.group];
+  const T rate(this->learning_rates[u.group] / (1 - std::pow(first_beta, t)));
+  const T scale(1 / std::sqrt(1 - std::pow(options.beta2, t)));
+  const T sign = detail::direction<T>(options), decay(options.weight_decay), eps(options.eps);
+  const T kept(1 - this->learning_rates[u.group] * options.decoupled_weight_decay);
+  const T beta1(first_beta), beta2(options.beta2), fresh1(1 - first_beta), fresh2(1 - options.beta2);
+  T* const mean = mean_.data() + u.first;
+  T* const square = square_.data() + u.first;
+  const auto move = [&](auto largest) {
+    for (std::size_t k = 0; k < u.size; ++k) {
+      const T p = u.value[k] * kept;
+      const T g = sign * u.gradient[k] + decay * p;
+      mean[k] = beta1 * mean[k] + fresh1 * g;
+      square[k] = beta2 * square[k] + fresh2 * g * g;
+      u.value[k] = p - rate * mean[k] / (std::sqrt(largest(k)) * scale + eps);
+    }
+  };
+  if (!options.amsgrad) return move([square](std::size_t k) { return square[k]; });
+  T* const largest = largest_.data() + u.first;
+  move([square, largest](std::size_t k) { return largest[k] = std::max(largest[k], square[k]); });
 }
 
 #define INSTANTIATE(T)         \

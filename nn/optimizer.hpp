@@ -19,32 +19,68 @@ std::vector<Parameter<T>*> parameters(M& module) {
   return result;
 }
 
+/// Parameters with options of their own: `nn::SGD<T> optimizer({{body, {.learning_rate = 0.01}}, {head, {}}})`.
+template <class T, class Options>
+struct ParameterGroup {
+  std::vector<Parameter<T>*> parameters;
+  Options options = {};
+};
+
+/// What a step does about a gradient that holds NaN or infinity.
+enum class NonFinite { error, skip };
+
+/// What schedules change between steps, one entry for each group.
+struct Rates {
+  std::vector<double> learning_rates;
+  std::vector<double> momenta;  ///< momentum, or Adam's beta1; empty for an optimizer without either
+
+  void set_learning_rate(double rate) { std::fill(learning_rates.begin(), learning_rates.end(), rate); }
+};
+
 /// Holds on to the parameters, which must outlive it and stay where they are, and to what it remembers of each.
 template <class T>
-class Optimizer {
+class Optimizer : public Rates {
  public:
   virtual ~Optimizer() = default;
 
   /// Updates every parameter from its grad(). Nothing is allocated.
+  /// Throws ValueError, and updates nothing, if a gradient holds NaN or infinity; with NonFinite::skip such a step is
+  /// left out, and counted.
   void step();
   void zero_grad();
   const std::vector<Parameter<T>*>& parameters() const { return parameters_; }
 
-  double learning_rate;  ///< may be changed between steps
+  NonFinite non_finite = NonFinite::error;
+  std::size_t skipped_steps() const { return skipped_; }
 
  protected:
-  Optimizer(std::vector<Parameter<T>*> parameters, double learning_rate);
+  /// One parameter in one step; its first element is the `first` one in a memory().
+  struct Update {
+    T* value;
+    const T* gradient;
+    std::size_t size;
+    std::size_t first;
+    std::size_t group;
+    T rate;
+    std::size_t time;  ///< of this step, from 1 on
+  };
 
+  Optimizer() = default;
+
+  /// Throws ValueError for a negative learning rate, or a parameter that is in a group already.
+  void add_group(const std::vector<Parameter<T>*>& parameters, double learning_rate);
   /// Zeros for every element of every parameter, or nothing.
   std::vector<T> memory(bool wanted = true) const;
-  /// The number of this step, from 1 on.
-  std::size_t time() const { return time_; }
-  /// The first element of a parameter is the `first` one in a memory().
-  virtual void update(T* value, const T* gradient, std::size_t size, std::size_t first) = 0;
+
+  virtual void begin_step(std::size_t /*time*/) {}
+  virtual void update(const Update& update) = 0;
 
  private:
+  void check_finite() const;
+
   std::vector<Parameter<T>*> parameters_;
-  std::size_t time_ = 0;
+  std::vector<std::size_t> groups_;  ///< of each parameter
+  std::size_t time_ = 0, skipped_ = 0;
 };
 
 struct SGDOptions {
@@ -53,6 +89,7 @@ struct SGDOptions {
   double dampening = 0;
   double weight_decay = 0;
   bool nesterov = false;
+  bool maximize = false;  ///< goes uphill: the gradient changes its sign first
 };
 
 /// Stochastic gradient descent.
@@ -63,15 +100,19 @@ struct SGDOptions {
 template <class T>
 class SGD final : public Optimizer<T> {
  public:
+  using Groups = std::vector<ParameterGroup<T, SGDOptions>>;
+
   /// Throws ValueError for a negative number, or nesterov without momentum or with dampening.
-  explicit SGD(std::vector<Parameter<T>*> parameters, const SGDOptions& options = {});
+  explicit SGD(const Groups& groups);
+  explicit SGD(std::vector<Parameter<T>*> parameters, const SGDOptions& options = {})
+      : SGD(Groups{{std::move(parameters), options}}) {}
   template <Module M>
   explicit SGD(M& module, const SGDOptions& options = {}) : SGD(nn::parameters<T>(module), options) {}
 
  private:
-  void update(T* value, const T* gradient, std::size_t size, std::size_t first) override;
+  void update(const typename Optimizer<T>::Update& u) override;
 
-  SGDOptions options_;
+  std::vector<SGDOptions> options_;
   std::vector<T> velocity_;
 };
 
@@ -82,6 +123,7 @@ struct RMSPropOptions {
   double weight_decay = 0;
   double momentum = 0;
   bool centered = false;
+  bool maximize = false;
 };
 
 /// RMSProp (Tieleman and Hinton 2012; centered: Graves 2013).
@@ -95,15 +137,19 @@ struct RMSPropOptions {
 template <class T>
 class RMSProp final : public Optimizer<T> {
  public:
+  using Groups = std::vector<ParameterGroup<T, RMSPropOptions>>;
+
   /// Throws ValueError for a negative number, or alpha >= 1.
-  explicit RMSProp(std::vector<Parameter<T>*> parameters, const RMSPropOptions& options = {});
+  explicit RMSProp(const Groups& groups);
+  explicit RMSProp(std::vector<Parameter<T>*> parameters, const RMSPropOptions& options = {})
+      : RMSProp(Groups{{std::move(parameters), options}}) {}
   template <Module M>
   explicit RMSProp(M& module, const RMSPropOptions& options = {}) : RMSProp(nn::parameters<T>(module), options) {}
 
  private:
-  void update(T* value, const T* gradient, std::size_t size, std::size_t first) override;
+  void update(const typename Optimizer<T>::Update& u) override;
 
-  RMSPropOptions options_;
+  std::vector<RMSPropOptions> options_;
   std::vector<T> square_, average_, velocity_;
 };
 
@@ -112,28 +158,69 @@ struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double eps = 1e-8;
-  double weight_decay = 0;
+  double weight_decay = 0;            ///< added to the gradient: L2 regularization
+  double decoupled_weight_decay = 0;  ///< taken off the parameter beside the step: AdamW
+  bool amsgrad = false;
+  bool maximize = false;
 };
 
-/// Adam (Kingma and Ba 2015), at step t:
+/// Adam (Kingma and Ba 2015), at step t; decoupled weight decay: Loshchilov and Hutter 2019; AMSGrad: Reddi, Kale and
+/// Kumar 2018.
 ///
+///   p *= 1 - learning_rate decoupled_weight_decay
 ///   g = grad + weight_decay p
 ///   m = beta1 m' + (1 - beta1) g
-///   v = beta2 v' + (1 - beta2) g²
-///   p -= learning_rate / (1 - beta1^t) m / (sqrt(v) / sqrt(1 - beta2^t) + eps)
+///   v = beta2 v' + (1 - beta2) g²,                 and with amsgrad  w = max(w', v), otherwise  w = v
+///   p -= learning_rate / (1 - beta1^t) m / (sqrt(w) / sqrt(1 - beta2^t) + eps)
 template <class T>
-class Adam final : public Optimizer<T> {
+class Adam : public Optimizer<T> {
  public:
+  using Groups = std::vector<ParameterGroup<T, AdamOptions>>;
+
   /// Throws ValueError for a negative number, or a beta >= 1.
-  explicit Adam(std::vector<Parameter<T>*> parameters, const AdamOptions& options = {});
+  explicit Adam(const Groups& groups);
+  explicit Adam(std::vector<Parameter<T>*> parameters, const AdamOptions& options = {})
+      : Adam(Groups{{std::move(parameters), options}}) {}
   template <Module M>
   explicit Adam(M& module, const AdamOptions& options = {}) : Adam(nn::parameters<T>(module), options) {}
 
  private:
-  void update(T* value, const T* gradient, std::size_t size, std::size_t first) override;
+  void update(const typename Optimizer<T>::Update& u) override;
 
-  AdamOptions options_;
-  std::vector<T> mean_, square_;
+  std::vector<AdamOptions> options_;
+  std::vector<T> mean_, square_, largest_;
+};
+
+struct AdamWOptions {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 1e-2;  ///< decoupled
+  bool amsgrad = false;
+  bool maximize = false;
+};
+
+/// Adam, with weight_decay as the decoupled one.
+template <class T>
+class AdamW final : public Adam<T> {
+ public:
+  using Groups = std::vector<ParameterGroup<T, AdamWOptions>>;
+
+  explicit AdamW(const Groups& groups) : Adam<T>(of_adam(groups)) {}
+  explicit AdamW(std::vector<Parameter<T>*> parameters, const AdamWOptions& options = {})
+      : AdamW(Groups{{std::move(parameters), options}}) {}
+  template <Module M>
+  explicit AdamW(M& module, const AdamWOptions& options = {}) : AdamW(nn::parameters<T>(module), options) {}
+
+ private:
+  static typename Adam<T>::Groups of_adam(const Groups& groups) {
+    typename Adam<T>::Groups result;
+    for (const auto& [parameters, o] : groups)
+      result.push_back(
+          {parameters, {o.learning_rate, o.beta1, o.beta2, o.eps, 0, o.weight_decay, o.amsgrad, o.maximize}});
+    return result;
+  }
 };
 
 extern template class Optimizer<float>;

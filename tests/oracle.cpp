@@ -57,12 +57,26 @@ bool Case::has(const std::string& pointer) const {
 
 Array<double> Case::tensor(const std::string& pointer) const {
   return read(pointer, [&](const nlohmann::json& value) {
-    const auto extents = value.at("shape").get<std::vector<std::size_t>>();
     const auto data = value.at("data").get<std::vector<double>>();
-    const Shape shape(extents.begin(), extents.end());
-    if (data.size() != shape.elements())
-      throw FormatError("oracle " + family_ + "/" + name_ + ", " + pointer + ": " + std::to_string(data.size()) +
-                        " data for shape " + to_string(shape));
+    const auto refuse = [&](const std::string& what) {
+      throw FormatError("oracle " + family_ + "/" + name_ + ", " + pointer + ": " + what);
+    };
+    Shape shape;
+    bool empty = false;
+    for (const nlohmann::json& extent : value.at("shape")) {
+      if (!extent.is_number_unsigned() || shape.rank() == Shape::max_rank) refuse("no shape: " + value["shape"].dump());
+      shape.push_back(extent.get<std::size_t>());
+      empty |= shape.back() == 0;
+    }
+    // Divided, because the product of what a file claims could overflow.
+    std::size_t left = data.size();
+    bool fits = !empty || left == 0;
+    for (const std::size_t extent : shape) {
+      if (empty || !fits) break;
+      fits = left % extent == 0;
+      left /= extent;
+    }
+    if (!fits || (!empty && left != 1)) refuse(std::to_string(data.size()) + " data for shape " + to_string(shape));
     Array<double> result = autograd::make_array<double>(shape);
     std::copy(data.begin(), data.end(), result.data());
     return result;

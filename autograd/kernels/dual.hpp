@@ -13,6 +13,7 @@
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
 #include "autograd/ops/selection.hpp"
+#include "autograd/ops/trigonometric.hpp"
 
 namespace autograd {
 
@@ -173,13 +174,27 @@ WENGERT_UNARY(operator-, Neg)
 WENGERT_UNARY(square, Square)
 WENGERT_UNARY(reciprocal, Reciprocal)
 WENGERT_UNARY(exp, Exp)
+WENGERT_UNARY(expm1, Expm1)
 WENGERT_UNARY(log, Log)
+WENGERT_UNARY(log1p, Log1p)
 WENGERT_UNARY(sqrt, Sqrt)
+WENGERT_UNARY(rsqrt, Rsqrt)
+WENGERT_UNARY(erf, Erf)
+WENGERT_UNARY(erfc, Erfc)
+WENGERT_UNARY(sin, Sin)
+WENGERT_UNARY(cos, Cos)
+WENGERT_UNARY(tan, Tan)
+WENGERT_UNARY(asin, Asin)
+WENGERT_UNARY(acos, Acos)
+WENGERT_UNARY(atan, Atan)
+WENGERT_UNARY(sinh, Sinh)
+WENGERT_UNARY(cosh, Cosh)
 WENGERT_UNARY(tanh, Tanh)
 WENGERT_UNARY(sigmoid, Sigmoid)
 WENGERT_UNARY(relu, Relu)
 WENGERT_UNARY(abs, Abs)
 WENGERT_UNARY(sign, Sign)
+WENGERT_UNARY(floor, Floor)
 #undef WENGERT_UNARY
 
 #define WENGERT_BINARY(function, Rule)                                     \
@@ -191,6 +206,9 @@ WENGERT_BINARY(operator+, Add)
 WENGERT_BINARY(operator-, Sub)
 WENGERT_BINARY(operator*, Mul)
 WENGERT_BINARY(operator/, Div)
+WENGERT_BINARY(pow, Power)
+WENGERT_BINARY(atan2, Atan2)
+WENGERT_BINARY(logaddexp, LogAddExp)
 WENGERT_BINARY(maximum, Maximum)
 WENGERT_BINARY(minimum, Minimum)
 WENGERT_BINARY(masked, Masked)
@@ -209,6 +227,10 @@ WENGERT_INLINE auto softplus(const Dual<R, A>& x, double beta = 1, double thresh
 template <class R, std::uint32_t A>
 WENGERT_INLINE auto pow(const Dual<R, A>& x, double exponent) {
   return detail::chain(ops::Pow{exponent}, x);
+}
+template <class R, std::uint32_t A>
+WENGERT_INLINE auto clip(const Dual<R, A>& x, double low, double high) {
+  return detail::chain(ops::Clip{low, high}, x);
 }
 template <class R, std::uint32_t A>
 WENGERT_INLINE auto greater(const Dual<R, A>& x, double threshold) {
@@ -288,6 +310,14 @@ WENGERT_INLINE Lane<R> detach(Lane<R> x) {
 template <class R>
 WENGERT_INLINE Lane<R> relu(Lane<R> x) {
   return ops::Relu::forward(x);
+}
+template <class R>
+WENGERT_INLINE Lane<R> rsqrt(Lane<R> x) {
+  return ops::Rsqrt::forward(x);
+}
+template <class R>
+WENGERT_INLINE Lane<R> logaddexp(Lane<R> a, Lane<R> b) {
+  return ops::LogAddExp::forward(a, b);
 }
 template <class R>
 WENGERT_INLINE Lane<R> softplus(Lane<R> x, double beta = 1, double threshold = 20) {

@@ -48,6 +48,14 @@ struct LaneTraits<xsimd::batch<T, Architecture>> {
     for (T& value : values) value = f(value);
     return Batch::load_aligned(values);
   }
+  template <class F>
+  static Batch each(const Batch& x, const Batch& y, F f) {
+    alignas(Batch) T left[Batch::size], right[Batch::size];
+    x.store_aligned(left);
+    y.store_aligned(right);
+    for (std::size_t k = 0; k < Batch::size; ++k) left[k] = f(left[k], right[k]);
+    return Batch::load_aligned(left);
+  }
 };
 
 /// Comparisons use the real part: the complex step differentiates the branch that the real number takes.
@@ -61,6 +69,10 @@ struct LaneTraits<std::complex<double>> {
   template <class F>
   static Batch each(Batch x, F f) {
     return f(x);
+  }
+  template <class F>
+  static Batch each(Batch x, Batch y, F f) {
+    return f(x, y);
   }
 };
 
@@ -282,6 +294,114 @@ WENGERT_INLINE Lane<R> pow(Lane<R> x, double exponent) {
   if (exponent == 2) return x * x;
   return {detail::LaneTraits<R>::each(x.value,
                                       [exponent](auto element) { return detail::power(element, Scalar(exponent)); })};
+}
+
+/// x^y, element by element.
+template <class R>
+WENGERT_INLINE Lane<R> pow(Lane<R> x, Lane<R> y) {
+  return {detail::LaneTraits<R>::each(x.value, y.value, [](auto a, auto b) { return std::pow(a, b); })};
+}
+
+/// x within [low, high]; NaN stays NaN.
+template <class R>
+WENGERT_INLINE Lane<R> clip(Lane<R> x, double low, double high) {
+  return minimum(maximum(x, low), broadcast_lane<R>(static_cast<typename detail::LaneTraits<R>::Scalar>(high)));
+}
+
+template <class R>
+WENGERT_INLINE Lane<R> sin(Lane<R> x) {
+  using std::sin;
+  return {sin(x.value)};
+}
+template <class R>
+WENGERT_INLINE Lane<R> cos(Lane<R> x) {
+  using std::cos;
+  return {cos(x.value)};
+}
+template <class R>
+WENGERT_INLINE Lane<R> tan(Lane<R> x) {
+  using std::tan;
+  return {tan(x.value)};
+}
+template <class R>
+WENGERT_INLINE Lane<R> asin(Lane<R> x) {
+  using std::asin;
+  return {asin(x.value)};
+}
+template <class R>
+WENGERT_INLINE Lane<R> acos(Lane<R> x) {
+  using std::acos;
+  return {acos(x.value)};
+}
+template <class R>
+WENGERT_INLINE Lane<R> atan(Lane<R> x) {
+  using std::atan;
+  return {atan(x.value)};
+}
+template <class R>
+WENGERT_INLINE Lane<R> sinh(Lane<R> x) {
+  using std::sinh;
+  return {sinh(x.value)};
+}
+template <class R>
+WENGERT_INLINE Lane<R> cosh(Lane<R> x) {
+  using std::cosh;
+  return {cosh(x.value)};
+}
+
+namespace detail {
+
+template <class S>
+S angle(S y, S x) {
+  return std::atan2(y, x);
+}
+
+/// The angle of the real parts, continued analytically.
+inline std::complex<double> angle(std::complex<double> y, std::complex<double> x) {
+  const std::complex<double> turn = std::abs(x.real()) > std::abs(y.real()) ? std::atan(y / x) : -std::atan(x / y);
+  return {std::atan2(y.real(), x.real()), turn.imag()};
+}
+
+/// 2/sqrt(pi) exp(-x^2) sum over n of 2^n x^(2n+1) / (2n+1)!!, a series without cancellation.
+inline std::complex<double> error_function(std::complex<double> x) {
+  if (std::abs(x.real()) > 6) return x.real() > 0 ? 1 : -1;
+  std::complex<double> term = x, total = x;
+  for (double n = 1; std::abs(term) > 1e-20 * std::abs(total); ++n) total += term *= 2.0 * x * x / (2 * n + 1);
+  return 1.1283791670955126 * std::exp(-x * x) * total;
+}
+
+}  // namespace detail
+
+/// The angle of the point (x, y), in (-pi, pi].
+template <class R>
+WENGERT_INLINE Lane<R> atan2(Lane<R> y, Lane<R> x) {
+  return {detail::LaneTraits<R>::each(y.value, x.value, [](auto a, auto b) { return detail::angle(a, b); })};
+}
+
+/// Element by element: vector forms are wrong in the last digits.
+template <class R>
+WENGERT_INLINE Lane<R> erf(Lane<R> x) {
+  if constexpr (std::same_as<R, std::complex<double>>)
+    return {detail::error_function(x.value)};
+  else
+    return {detail::LaneTraits<R>::each(x.value, [](auto element) { return std::erf(element); })};
+}
+/// 1 - erf(x), accurate for large x.
+template <class R>
+WENGERT_INLINE Lane<R> erfc(Lane<R> x) {
+  if constexpr (std::same_as<R, std::complex<double>>)
+    return {1.0 - detail::error_function(x.value)};
+  else
+    return {detail::LaneTraits<R>::each(x.value, [](auto element) { return std::erfc(element); })};
+}
+
+/// The largest whole number that is not above x.
+template <class R>
+WENGERT_INLINE Lane<R> floor(Lane<R> x) {
+  if constexpr (std::same_as<R, std::complex<double>>)
+    return {std::floor(x.value.real())};
+  else
+    return {xsimd::floor(x.value)};
 }
 
 template <class R>

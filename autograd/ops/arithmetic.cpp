@@ -2,6 +2,8 @@
 
 #include "autograd/apply.hpp"
 #include "autograd/ops/attributes.hpp"
+#include "autograd/ops/elementary.hpp"
+#include "autograd/ops/selection.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
@@ -38,6 +40,10 @@ Variable<T> pow(Variable<T> x, double exponent) {
   return apply(ops::Pow{exponent}, x);
 }
 template <class T>
+Variable<T> pow(Variable<T> a, Variable<T> b) {
+  return apply(ops::Power{}, a, b);
+}
+template <class T>
 Variable<T> square(Variable<T> x) {
   return apply(ops::Square{}, x);
 }
@@ -54,6 +60,7 @@ Variable<T> reciprocal(Variable<T> x) {
   template Variable<T> neg(Variable<T>);                    \
   template Variable<T> affine(Variable<T>, double, double); \
   template Variable<T> pow(Variable<T>, double);            \
+  template Variable<T> pow(Variable<T>, Variable<T>);       \
   template Variable<T> square(Variable<T>);                 \
   template Variable<T> reciprocal(Variable<T>);
 INSTANTIATE(float)
@@ -73,6 +80,7 @@ std::vector<RegisteredOp> arithmetic_ops() {
           elementwise_op<ops::Neg>([](auto x) { return -x[0]; }),
           elementwise_op<ops::Affine>([](auto x) { return 1.5 - 2.5 * x[0]; }),
           power,
+          elementwise_op<ops::Power>([](auto x) { return pow(x[0], x[1]); }),
           elementwise_op<ops::Square>([](auto x) { return square(x[0]); }),
           elementwise_op<ops::Reciprocal>([](auto x) { return 3 / x[0]; })};
 }

@@ -69,6 +69,15 @@ struct Pow {
   std::string attributes() const;
 };
 
+// y = a^b,   da = g b a^(b-1), 0 where b is 0,  db = g y log(a), 0 where a is 0
+struct Power {
+  static constexpr OpInfo info{.name = "power", .inputs = 2, .domain = {0.3, 2}, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return pow(a, b); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto& a, const auto& b) {
+    return gradients(masked(g * (b * pow(a, b - 1)), b), masked(g * (y * log(a)), a));
+  }
+};
+
 // y = x^2,   dx = 2 x g
 struct Square {
   static constexpr OpInfo info{.name = "square", .vjp_reads = Reads::inputs};
@@ -105,6 +114,9 @@ Variable<T> affine(Variable<T> x, double scale, double shift);
 /// x to a constant power. The gradient at exponent 0 is 0.
 template <class T>
 Variable<T> pow(Variable<T> x, double exponent);
+/// a to the power b. Throws ShapeError when the shapes do not broadcast.
+template <class T>
+Variable<T> pow(Variable<T> a, Variable<T> b);
 template <class T>
 Variable<T> square(Variable<T> x);
 /// 1 / x.

@@ -22,11 +22,64 @@ struct Log {
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / x); }
 };
 
-// y = sqrt(x),   dx = g / (2 y)
+// y = sqrt(x),   dx = g / (2 y), 0 where y is 0
 struct Sqrt {
   static constexpr OpInfo info{.name = "sqrt", .vjp_reads = Reads::output, .domain = {0.3, 3}};
   WENGERT_INLINE static auto forward(const auto& x) { return sqrt(x); }
-  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g / (2 * y)); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) {
+    return gradients(masked(g / (2 * y), y));
+  }
+};
+
+// y = 1 / sqrt(x),   dx = -g y^3 / 2
+struct Rsqrt {
+  static constexpr OpInfo info{.name = "rsqrt", .vjp_reads = Reads::output, .domain = {0.3, 3}};
+  WENGERT_INLINE static auto forward(const auto& x) { return 1 / sqrt(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) {
+    return gradients(g * (y * y * y) * -0.5);
+  }
+};
+
+// y = exp(x) - 1,   dx = g (y + 1)
+struct Expm1 {
+  static constexpr OpInfo info{.name = "expm1", .vjp_reads = Reads::output, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return expm1(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (y + 1)); }
+};
+
+// y = log(1 + x),   dx = g / (1 + x)
+struct Log1p {
+  static constexpr OpInfo info{.name = "log1p", .vjp_reads = Reads::inputs, .domain = {-0.5, 3}, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return log1p(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / (1 + x)); }
+};
+
+// y = log(exp(a) + exp(b)),   da = g sigmoid(a - b),  db = g sigmoid(b - a)
+struct LogAddExp {
+  static constexpr OpInfo info{.name = "logaddexp", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return maximum(a, b) + log1p(exp(-abs(a - b))); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
+    return gradients(g * sigmoid(a - b), g * sigmoid(b - a));
+  }
+};
+
+// y = 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x,   dx = g 2/sqrt(pi) exp(-x^2)
+struct Erf {
+  static constexpr OpInfo info{.name = "erf", .vjp_reads = Reads::inputs, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return erf(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) {
+    return gradients(g * exp(-(x * x)) * two_by_root_pi);
+  }
+  static constexpr double two_by_root_pi = 1.1283791670955126;
+};
+
+// y = 1 - erf(x),   dx = -g 2/sqrt(pi) exp(-x^2)
+struct Erfc {
+  static constexpr OpInfo info{.name = "erfc", .vjp_reads = Reads::inputs, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return erfc(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) {
+    return gradients(g * exp(-(x * x)) * -Erf::two_by_root_pi);
+  }
 };
 
 // y = tanh(x),   dx = g (1 - y^2)
@@ -82,8 +135,31 @@ Variable<T> exp(Variable<T> x);
 /// The natural logarithm.
 template <class T>
 Variable<T> log(Variable<T> x);
+/// Its gradient at 0 is 0.
 template <class T>
 Variable<T> sqrt(Variable<T> x);
+/// 1 / sqrt(x).
+template <class T>
+Variable<T> rsqrt(Variable<T> x);
+/// exp(x) - 1, accurate for small x.
+template <class T>
+Variable<T> expm1(Variable<T> x);
+/// log(1 + x), accurate for small x.
+template <class T>
+Variable<T> log1p(Variable<T> x);
+template <class T>
+Variable<T> log2(Variable<T> x);
+template <class T>
+Variable<T> log10(Variable<T> x);
+/// log(exp(a) + exp(b)), without overflow.
+template <class T>
+Variable<T> logaddexp(Variable<T> a, Variable<T> b);
+/// The error function.
+template <class T>
+Variable<T> erf(Variable<T> x);
+/// 1 - erf(x), accurate for large x.
+template <class T>
+Variable<T> erfc(Variable<T> x);
 template <class T>
 Variable<T> tanh(Variable<T> x);
 /// The logistic function 1 / (1 + exp(-x)).

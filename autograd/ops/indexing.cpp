@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "autograd/all_or_nothing.hpp"
 #include "autograd/apply.hpp"
 #include "autograd/gradient.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/reduction.hpp"
+#include "autograd/ops/selection.hpp"
+#include "autograd/ops/shape.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
@@ -182,36 +185,117 @@ Variable<T> take(Variable<T> x, const Array<Index>& indices, Index axis) {
 }
 
 template <class T>
-Variable<T> embedding(Variable<T> weight, const Array<Index>& indices) {
+Variable<T> embedding(Variable<T> weight, const Array<Index>& indices, std::optional<Index> padding) {
   if (weight.shape().rank() != 2)
     throw ShapeError("embedding: the weight has shape " + to_string(weight.shape()) +
                      ", expected (vocabulary, features)");
-  const auto kept = keep_indices("embedding", weight.tape(), indices, weight.shape()[0]);
-  return apply(ops::Take{0, shape_of(indices), kept}, weight);
+  Tape<T>& tape = weight.tape();
+  const auto kept = keep_indices("embedding", tape, indices, weight.shape()[0]);
+  const Variable<T> rows = apply(ops::Take{0, shape_of(indices), kept}, weight);
+  if (!padding) return rows;
+  Shape shape = shape_of(indices);
+  shape.push_back(1);
+  const Variable<T> learns = tape.constant(shape, T(1));
+  const Index extent = static_cast<Index>(weight.shape()[0]);
+  const std::size_t row = static_cast<std::size_t>(*padding < 0 ? *padding + extent : *padding);
+  for (std::size_t k = 0; k < kept.size(); ++k)
+    if (kept[k] == row) tape.value(learns.slot())[k] = T(0);
+  return where(learns, rows, detach(rows));
 }
+
+namespace {
+
+Shape checked_gather(const char* op, const Shape& shape, const Array<Index>& indices, std::size_t k) {
+  const Shape index_shape = shape_of(indices);
+  bool fits = index_shape.rank() == shape.rank();
+  for (std::size_t a = 0; fits && a < shape.rank(); ++a) fits = a == k || index_shape[a] <= shape[a];
+  if (!fits)
+    throw ShapeError(std::string(op) + ": indices of shape " + to_string(index_shape) + " for an input of shape " +
+                     to_string(shape) + "; they need its rank and no larger extents but along axis " +
+                     std::to_string(k));
+  return index_shape;
+}
+
+void check_source(const char* op, const Shape& source, const Shape& expected) {
+  if (!(source == expected))
+    throw ShapeError(std::string(op) + ": the source has shape " + to_string(source) + ", the indices ask for " +
+                     to_string(expected));
+}
+
+}  // namespace
 
 template <class T>
 Variable<T> gather(Variable<T> x, const Array<Index>& indices, Index axis) {
   const Shape& shape = x.shape();
   const std::size_t k = normalize_axis("gather", axis, shape.rank());
-  const Shape index_shape = shape_of(indices);
-  bool fits = index_shape.rank() == shape.rank();
-  for (std::size_t a = 0; fits && a < shape.rank(); ++a) fits = a == k || index_shape[a] <= shape[a];
-  if (!fits)
-    throw ShapeError("gather: indices of shape " + to_string(index_shape) + " for an input of shape " +
-                     to_string(shape) + "; they need its rank and no larger extents but along axis " +
-                     std::to_string(k));
+  const Shape index_shape = checked_gather("gather", shape, indices, k);
   const auto kept = keep_indices("gather", x.tape(), indices, shape[k]);
   return apply(ops::Gather{k, index_shape, kept}, x);
 }
 
-#define INSTANTIATE(T)                                                \
-  template Variable<T> take(Variable<T>, const Array<Index>&, Index); \
-  template Variable<T> embedding(Variable<T>, const Array<Index>&);   \
-  template Variable<T> gather(Variable<T>, const Array<Index>&, Index);
+template <class T>
+Variable<T> index_add(Variable<T> x, const Array<Index>& indices, Variable<T> source, Index axis) {
+  const Shape shape = x.shape();
+  const std::size_t k = normalize_axis("index_add", axis, shape.rank());
+  const ops::Take take{k, shape_of(indices), keep_indices("index_add", x.tape(), indices, shape[k])};
+  const Shape* const inputs[] = {&shape};
+  check_source("index_add", source.shape(), take.infer(inputs));
+  return all_or_nothing(common_tape("index_add", x, source), [&] {
+    return x + apply(ops::TakeAdjoint{take, shape}, source);
+  });
+}
+
+template <class T>
+Variable<T> scatter_add(Variable<T> x, const Array<Index>& indices, Variable<T> source, Index axis) {
+  const Shape shape = x.shape();
+  const std::size_t k = normalize_axis("scatter_add", axis, shape.rank());
+  const Shape index_shape = checked_gather("scatter_add", shape, indices, k);
+  check_source("scatter_add", source.shape(), index_shape);
+  const ops::Gather gather{k, index_shape, keep_indices("scatter_add", x.tape(), indices, shape[k])};
+  return all_or_nothing(common_tape("scatter_add", x, source), [&] {
+    return x + apply(ops::GatherAdjoint{gather, shape}, source);
+  });
+}
+
+template <class T>
+Variable<T> detail::take_elements(Variable<T> x, std::span<const std::size_t> places) {
+  return apply(ops::Take{0, {places.size()}, places}, reshape(x, {x.shape().elements()}));
+}
+
+template <class T>
+Variable<T> masked_select(Variable<T> x, Variable<T> mask) {
+  const Shape shape = x.shape();
+  if (!(shape == mask.shape()))
+    throw ShapeError("masked_select: x has shape " + to_string(shape) + ", the mask " + to_string(mask.shape()) +
+                     "; they must be equal");
+  Tape<T>& tape = common_tape("masked_select", x, mask);
+  const T* const chosen = tape.value(mask.slot());
+  const std::span<std::size_t> places = tape.template list<std::size_t>(shape.elements());
+  std::size_t count = 0;
+  for (std::size_t k = 0; k < places.size(); ++k)
+    if (chosen[k] != T(0)) places[count++] = k;
+  return detail::take_elements<T>(x, places.first(count));
+}
+
+#define INSTANTIATE(T)                                                                    \
+  template Variable<T> detail::take_elements(Variable<T>, std::span<const std::size_t>);  \
+  template Variable<T> take(Variable<T>, const Array<Index>&, Index);                     \
+  template Variable<T> embedding(Variable<T>, const Array<Index>&, std::optional<Index>); \
+  template Variable<T> gather(Variable<T>, const Array<Index>&, Index);                   \
+  template Variable<T> index_add(Variable<T>, const Array<Index>&, Variable<T>, Index);   \
+  template Variable<T> scatter_add(Variable<T>, const Array<Index>&, Variable<T>, Index); \
+  template Variable<T> masked_select(Variable<T>, Variable<T>);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
+
+namespace {
+// Made of other ops, but listed under the names users call.
+constexpr OpInfo embedding_info{.name = "embedding"};
+constexpr OpInfo index_add_info{.name = "index_add", .inputs = 2};
+constexpr OpInfo scatter_add_info{.name = "scatter_add", .inputs = 2};
+constexpr OpInfo masked_select_info{.name = "masked_select", .inputs = 2};
+}  // namespace
 
 std::vector<RegisteredOp> indexing_ops() {
   const Array<Index> some{2, 0, 2, -1};
@@ -220,13 +304,36 @@ std::vector<RegisteredOp> indexing_ops() {
   return {{&ops::Take::info,
            {{"rows, repeated", {{3, 4}}, [some](auto x) { return take(x[0], some, 0); }},
             {"columns, repeated", {{2, 3, 2}}, [some](auto x) { return take(x[0], some, 1); }},
-            {"a table of rows", {{3, 5}}, [table](auto x) { return embedding(x[0], table); }}},
+            {"a table of rows", {{3, 5}}, [table](auto x) { return take(x[0], table, 0); }}},
            {{{{3, 4}},
              [outside](auto x) { return take(x[0], outside, 0); },
-             "take: index 3 (number 1) is out of range for extent 3; valid indices are -3 to 2"},
-            {{{3}},
+             "take: index 3 (number 1) is out of range for extent 3; valid indices are -3 to 2"}}},
+          {&embedding_info,
+           {{"a table", {{3, 5}}, [table](auto x) { return embedding(x[0], table); }},
+            {"with padding", {{3, 5}}, [table](auto x) { return embedding(x[0], table, 2); }}},
+           {{{{3}},
              [some](auto x) { return embedding(x[0], some); },
              "embedding: the weight has shape (3), expected (vocabulary, features)"}}},
+          {&index_add_info,
+           {{"rows", {{3, 4}, {4, 4}}, [some](auto x) { return index_add(x[0], some, x[1], 0); }},
+            {"columns", {{2, 3}, {2, 4}}, [some](auto x) { return index_add(x[0], some, x[1], 1); }}},
+           {{{{3, 4}, {3, 4}},
+             [some](auto x) { return index_add(x[0], some, x[1], 0); },
+             "index_add: the source has shape (3, 4), the indices ask for (4, 4)"}}},
+          {&scatter_add_info,
+           {{"rows", {{3, 4}, {2, 4}}, [table](auto x) { return scatter_add(x[0], table, x[1], 0); }},
+            {"columns", {{2, 3}, {2, 4}}, [table](auto x) { return scatter_add(x[0], table, x[1], 1); }}},
+           {{{{3, 4}, {3, 4}},
+             [table](auto x) { return scatter_add(x[0], table, x[1], 0); },
+             "scatter_add: the source has shape (3, 4), the indices ask for (2, 4)"},
+            {{{1, 4}, {2, 4}},
+             [table](auto x) { return scatter_add(x[0], table, x[1], 0); },
+             "scatter_add: index 1 (number 1) is out of range for extent 1; valid indices are -1 to 0"}}},
+          {&masked_select_info,
+           {{"positive ones", {{3, 4}}, [](auto x) { return masked_select(x[0] * x[0], greater(x[0], 0)); }}},
+           {{{{3, 4}, {4}},
+             [](auto x) { return masked_select(x[0], x[1]); },
+             "masked_select: x has shape (3, 4), the mask (4); they must be equal"}}},
           {&ops::TakeAdjoint::info,
            {{"gradient of take times x",
              {{3, 4}},

@@ -2,133 +2,90 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "autograd/all_or_nothing.hpp"
 #include "autograd/apply.hpp"
+#include "autograd/kernels/log_sum_exp.hpp"
 #include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/attributes.hpp"
 #include "autograd/ops/elementary.hpp"
+#include "autograd/ops/indexing.hpp"
 #include "autograd/ops/reduction.hpp"
+#include "autograd/ops/selection.hpp"
 #include "autograd/ops/shape.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
 
+using kernels::Line;
+using kernels::log_sum_exp;
+
 namespace {
-
-/// One line of an array along an axis: `size` elements, `stride` apart.
-template <class V>
-struct Line {
-  V* data;
-  std::size_t size;
-  std::size_t stride;
-  V& operator[](std::size_t k) const { return data[k * stride]; }
-};
-
-/// f(k) with k-th line's offset, for all lines along an axis.
-template <class F>
-void for_each_line(const Shape& shape, std::size_t axis, F f) {
-  const std::size_t outer = shape.elements(0, axis), inner = shape.elements(axis + 1, shape.rank());
-  for (std::size_t row = 0; row < outer; ++row)
-    for (std::size_t column = 0; column < inner; ++column) f(row * shape[axis] * inner + column);
+constexpr double infinity = std::numeric_limits<double>::infinity();
 }
-
-template <class V>
-Line<V> line(V* data, std::size_t offset, const Shape& shape, std::size_t axis) {
-  return {data + offset, shape[axis], shape.elements(axis + 1, shape.rank())};
-}
-
-/// log(sum(exp(x))) of one line, shifted by its largest real part.
-template <class V>
-V log_sum_exp(const Line<const V>& x) {
-  using std::exp, std::log, std::real;
-  if (x.size == 0) return V(0);
-  auto largest = real(x[0]);
-  for (std::size_t k = 1; k < x.size; ++k) largest = std::max(largest, real(x[k]));
-  V total = V(0);
-  for (std::size_t k = 0; k < x.size; ++k) total += exp(x[k] - largest);
-  return log(total) + largest;
-}
-
-}  // namespace
 
 namespace ops {
 
-// y = exp(x) / sum(exp(x)),   dx = y (g - sum(g y))
-struct Softmax {
-  static constexpr OpInfo info{.name = "softmax", .vjp_reads = Reads::output};
-  std::size_t axis;
-
-  Shape infer(Shapes inputs) const { return *inputs[0]; }
-  template <class V>
-  void forward(const ForwardCall<V>& call) const {
-    using std::exp;
-    const Shape& shape = *call.input().shape;
-    for_each_line(shape, axis, [&](std::size_t offset) {
-      const auto x = line(call.input().data, offset, shape, axis);
-      const auto y = line(call.output().data, offset, shape, axis);
-      const V total = log_sum_exp(x);
-      for (std::size_t k = 0; k < x.size; ++k) y[k] = exp(x[k] - total);
-    });
+// y = d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) elsewhere,   dd = g d within [-delta, delta]
+struct Huber {
+  static constexpr OpInfo info{.name = "huber", .vjp_reads = Reads::inputs};
+  double delta;
+  auto forward(const auto& d) const {
+    const auto size = abs(d);
+    return where(greater(size, delta), (size - delta / 2) * delta, d * d * 0.5);
   }
-  template <class T>
-  void vjp(Recorder<T>& call) const {
-    const Variable<T> g = call.gradient(), y = call.output();
-    call.add(0, y * (g - sum(g * y, static_cast<Index>(axis), true)));
-  }
-  std::string attributes() const { return "axis=" + std::to_string(axis); }
+  auto vjp(const auto& g, const auto&, const auto& d) const { return gradients(g * clip(d, -delta, delta)); }
+  std::string attributes() const { return attribute("delta", delta); }
 };
 
-// y = x - log(sum(exp(x))),   dx = g - exp(y) sum(g)
-struct LogSoftmax {
-  static constexpr OpInfo info{.name = "log_softmax", .vjp_reads = Reads::output};
-  std::size_t axis;
-
-  Shape infer(Shapes inputs) const { return *inputs[0]; }
-  template <class V>
-  void forward(const ForwardCall<V>& call) const {
-    const Shape& shape = *call.input().shape;
-    for_each_line(shape, axis, [&](std::size_t offset) {
-      const auto x = line(call.input().data, offset, shape, axis);
-      const auto y = line(call.output().data, offset, shape, axis);
-      const V total = log_sum_exp(x);
-      for (std::size_t k = 0; k < x.size; ++k) y[k] = x[k] - total;
-    });
+// y = -t max(log(p), -100) - (1 - t) max(log(1 - p), -100),   dp = g (p - t) / max(p (1 - p), 1e-12),
+// dt = g (max(log(1 - p), -100) - max(log(p), -100))
+struct BinaryCrossEntropy {
+  static constexpr OpInfo info{
+      .name = "binary_cross_entropy", .inputs = 2, .vjp_reads = Reads::inputs, .domain = {0.1, 0.9}};
+  static auto limited_log(const auto& p) { return clip(log(p), -100, infinity); }
+  static auto forward(const auto& p, const auto& t) { return -(t * limited_log(p) + (1 - t) * limited_log(1 - p)); }
+  static auto vjp(const auto& g, const auto&, const auto& p, const auto& t) {
+    return gradients(g * ((p - t) / clip(p * (1 - p), 1e-12, infinity)), g * (limited_log(1 - p) - limited_log(p)));
   }
-  template <class T>
-  void vjp(Recorder<T>& call) const {
-    const Variable<T> g = call.gradient(), y = call.output();
-    call.add(0, g - exp(y) * sum(g, static_cast<Index>(axis), true));
-  }
-  std::string attributes() const { return "axis=" + std::to_string(axis); }
 };
 
-// y = 1/n sum over rows of (log(sum(exp(x))) - x[target]),   dx = g/n (softmax(x) - onehot(target))
+// y = sum over rows of w (log(sum(exp(x))) - x[target]) / n,   dx = g w / n (softmax(x) - onehot(target))
 struct CrossEntropy {
   static constexpr OpInfo info{.name = "cross_entropy", .vjp_reads = Reads::inputs};
   std::span<const std::size_t> targets;
+  std::span<const double> weights;  ///< w of each row, 0 for one that is ignored; none where all are 1
+  double n;
+
+  double weight(std::size_t row) const { return weights.empty() ? 1 : weights[row]; }
 
   Shape infer(Shapes) const { return {}; }
   template <class V>
   void forward(const ForwardCall<V>& call) const {
+    using Real = decltype(std::real(V()));
     const std::size_t classes = call.input().shape->back();
     V total = V(0);
     for (std::size_t row = 0; row < targets.size(); ++row) {
+      if (weight(row) == 0) continue;
       const Line<const V> x{call.input().data + row * classes, classes, 1};
-      total += log_sum_exp(x) - x[targets[row]];
+      total += (log_sum_exp(x) - x[targets[row]]) * static_cast<Real>(weight(row));
     }
-    *call.output().data = total / static_cast<decltype(std::real(total))>(targets.size());
+    *call.output().data = total / static_cast<Real>(n);
   }
   template <class T>
   void backward_into(Backward<T>& call) const {
     const std::size_t classes = call.input().shape->back();
-    const T scale = *call.gradient().data / static_cast<T>(targets.size());
+    const T scale = *call.gradient().data / static_cast<T>(n);
     const Destination<T> dx = call.into();
     for (std::size_t row = 0; row < targets.size(); ++row) {
       const Line<const T> x{call.input().data + row * classes, classes, 1};
-      const T total = log_sum_exp(x);
+      const T weighted = scale * static_cast<T>(weight(row));
+      const T total = weighted == 0 ? T(0) : log_sum_exp(x);
       for (std::size_t k = 0; k < classes; ++k) {
-        const T contribution = scale * (std::exp(x[k] - total) - T(k == targets[row]));
+        const T part = weighted == 0 ? T(0) : weighted * (std::exp(x[k] - total) - T(k == targets[row]));
         T& to = dx.data[row * classes + k];
-        to = dx.accumulate ? to + contribution : contribution;
+        to = dx.accumulate ? to + part : part;
       }
     }
   }
@@ -136,93 +93,388 @@ struct CrossEntropy {
   void vjp(Recorder<T>& call) const {
     const Variable<T> x = call.input();
     const Shape shape = x.shape();
-    Array<T> onehot = zeros<T>(shape);
-    for (std::size_t row = 0; row < targets.size(); ++row) onehot.data()[row * shape.back() + targets[row]] = 1;
-    const Variable<T> scale = call.gradient() / static_cast<double>(targets.size());
-    call.add(0, scale * (softmax(x) - x.tape().constant(onehot)));
+    Shape per_row = shape;
+    per_row.back() = 1;
+    Array<T> onehot = zeros<T>(shape), scale = make_array<T>(per_row);
+    for (std::size_t row = 0; row < targets.size(); ++row) {
+      onehot.data()[row * shape.back() + targets[row]] = 1;
+      scale.data()[row] = static_cast<T>(weight(row) / n);
+    }
+    Tape<T>& tape = x.tape();
+    const Variable<T> weights_of_rows = tape.constant(scale);
+    const Variable<T> off = masked(softmax(x) - tape.constant(onehot), weights_of_rows);
+    call.add(0, call.gradient() * (weights_of_rows * off));
   }
 };
 
 }  // namespace ops
 
 template <class T>
-Variable<T> softmax(Variable<T> x, Index axis) {
-  return apply(ops::Softmax{normalize_axis("softmax", axis, x.shape().rank())}, x);
+Variable<T> reduce(Variable<T> losses, Reduction reduction) {
+  if (reduction == Reduction::none) return losses;
+  return reduction == Reduction::sum ? sum(losses) : mean(losses);
 }
 
 template <class T>
-Variable<T> log_softmax(Variable<T> x, Index axis) {
-  return apply(ops::LogSoftmax{normalize_axis("log_softmax", axis, x.shape().rank())}, x);
+Variable<T> reduce(Variable<T> losses, Variable<T> mask, Reduction reduction) {
+  Tape<T>& tape = common_tape("reduce", losses, mask);
+  const Shape shape = losses.shape(), leading = mask.shape();
+  if (leading.rank() > shape.rank() || !(Shape(shape.begin(), shape.begin() + leading.rank()) == leading))
+    throw ShapeError("reduce: a mask of shape " + to_string(leading) + " for losses of shape " + to_string(shape) +
+                     "; it must have their leading axes");
+  return all_or_nothing(tape, [&] {
+    Shape aligned = leading;
+    while (aligned.rank() < shape.rank()) aligned.push_back(1);
+    const Variable<T> kept = masked(losses, reshape(mask, aligned));
+    if (reduction == Reduction::none) return kept;
+    const T* const chosen = tape.value(mask.slot());
+    const auto count =
+        leading.elements() - static_cast<std::size_t>(std::count(chosen, chosen + leading.elements(), T(0)));
+    const double elements = static_cast<double>(count * shape.elements(leading.rank(), shape.rank()));
+    return reduction == Reduction::sum ? sum(kept) : sum(kept) / std::max(1.0, elements);
+  });
 }
 
+namespace {
+
+/// Of two arrays of one shape: reduce(f()).
+template <class T, class F>
+Variable<T> elementwise_loss(const char* op, Variable<T> prediction, Variable<T> target, Reduction reduction, F f) {
+  Tape<T>& tape = common_tape(op, prediction, target);
+  if (!(prediction.shape() == target.shape()))
+    throw ShapeError(std::string(op) + ": the prediction has shape " + to_string(prediction.shape()) + ", the target " +
+                     to_string(target.shape()) + "; they must be equal");
+  return all_or_nothing(tape, [&] { return reduce(f(), reduction); });
+}
+
+/// The targets of rows, checked and counted from 0, and what each row counts for.
+struct Rows {
+  std::span<std::size_t> targets;
+  std::span<double> weights;  ///< none where all are 1
+  double total;               ///< of the weights
+};
+
 template <class T>
-Variable<T> cross_entropy(Variable<T> logits, const Array<Index>& targets) {
+Rows rows_of(const char* op, Variable<T> logits, const Array<Index>& targets, const ClassLossOptions& options) {
   const Shape& shape = logits.shape();
   if (shape.rank() == 0 || !(shape_of(targets) == Shape(shape.begin(), shape.end() - 1)) || targets.size() == 0)
-    throw ShapeError("cross_entropy: logits " + to_string(shape) + " and targets " + to_string(shape_of(targets)) +
+    throw ShapeError(std::string(op) + ": logits " + to_string(shape) + " and targets " + to_string(shape_of(targets)) +
                      "; expected (..., classes) and (...) with at least one row");
-  const std::span<std::size_t> kept = logits.tape().template list<std::size_t>(targets.size());
-  for (std::size_t row = 0; row < kept.size(); ++row) {
-    const Index target = targets.data()[row];
-    if (target < 0 || target >= static_cast<Index>(shape.back()))
-      throw ValueError("cross_entropy: target " + std::to_string(target) + " (row " + std::to_string(row) +
+  if (!options.weight.empty() && options.weight.size() != shape.back())
+    throw ValueError(std::string(op) + ": " + std::to_string(options.weight.size()) + " class weights for " +
+                     std::to_string(shape.back()) + " classes; give one for each");
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
+    throw ValueError(std::string(op) + ": label_smoothing must be in [0, 1], got " +
+                     std::to_string(options.label_smoothing));
+  Tape<T>& tape = logits.tape();
+  const Index* const given = targets.data();
+  const bool plain = options.weight.empty() &&
+                     std::find(given, given + targets.size(), options.ignore_index) == given + targets.size();
+  Rows rows{tape.template list<std::size_t>(targets.size()), tape.template list<double>(plain ? 0 : targets.size()), 0};
+  for (std::size_t row = 0; row < rows.targets.size(); ++row) {
+    const bool ignored = given[row] == options.ignore_index;
+    if (!ignored && (given[row] < 0 || given[row] >= static_cast<Index>(shape.back())))
+      throw ValueError(std::string(op) + ": target " + std::to_string(given[row]) + " (row " + std::to_string(row) +
                        ") is not one of the " + std::to_string(shape.back()) + " classes of logits " +
                        to_string(shape));
-    kept[row] = static_cast<std::size_t>(target);
+    rows.targets[row] = ignored ? 0 : static_cast<std::size_t>(given[row]);
+    const double weight = ignored ? 0 : options.weight.empty() ? 1 : options.weight[rows.targets[row]];
+    if (!plain) rows.weights[row] = weight;
+    rows.total += weight;
   }
-  return apply(ops::CrossEntropy{kept}, logits);
+  return rows;
+}
+
+/// Numbers as a constant of a shape.
+template <class T>
+Variable<T> constant_of(Tape<T>& tape, std::span<const double> numbers, const Shape& shape) {
+  const Variable<T> result = tape.constant(shape, T(1));
+  for (std::size_t k = 0; k < numbers.size(); ++k) tape.value(result.slot())[k] = static_cast<T>(numbers[k]);
+  return result;
+}
+
+/// Losses of rows by the options; the mean of nothing is 0.
+template <class T>
+Variable<T> reduce_rows(Variable<T> losses, const Rows& rows, Reduction reduction) {
+  if (reduction == Reduction::none) return losses;
+  return reduction == Reduction::sum ? sum(losses) : sum(losses) / (rows.total == 0 ? 1 : rows.total);
+}
+
+/// -w_y log_p[y] of each row.
+template <class T>
+Variable<T> picked(Variable<T> log_p, const Array<Index>& targets, const Rows& rows) {
+  const Shape row_shape = shape_of(targets);
+  const std::size_t classes = log_p.shape().back();
+  const std::span<std::size_t> places = log_p.tape().template list<std::size_t>(rows.targets.size());
+  for (std::size_t row = 0; row < places.size(); ++row) places[row] = row * classes + rows.targets[row];
+  const Variable<T> taken = reshape(detail::take_elements<T>(log_p, places), row_shape);
+  if (rows.weights.empty()) return -taken;
+  const Variable<T> weights = constant_of(log_p.tape(), rows.weights, row_shape);
+  return -(weights * masked(taken, weights));
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> mse_loss(Variable<T> prediction, Variable<T> target, Reduction reduction) {
+  return elementwise_loss("mse_loss", prediction, target, reduction, [&] { return square(prediction - target); });
 }
 
 template <class T>
-Variable<T> mse(Variable<T> prediction, Variable<T> target) {
-  if (!(prediction.shape() == target.shape()))
-    throw ShapeError("mse: the prediction has shape " + to_string(prediction.shape()) + ", the target " +
-                     to_string(target.shape()) + "; they must be equal");
-  return mean(square(prediction - target));
+Variable<T> l1_loss(Variable<T> prediction, Variable<T> target, Reduction reduction) {
+  return elementwise_loss("l1_loss", prediction, target, reduction, [&] { return abs(prediction - target); });
 }
 
-#define INSTANTIATE(T)                                                  \
-  template Variable<T> softmax(Variable<T>, Index);                     \
-  template Variable<T> log_softmax(Variable<T>, Index);                 \
-  template Variable<T> cross_entropy(Variable<T>, const Array<Index>&); \
-  template Variable<T> mse(Variable<T>, Variable<T>);
+template <class T>
+Variable<T> huber_loss(Variable<T> prediction, Variable<T> target, double delta, Reduction reduction) {
+  if (!(delta > 0)) throw ValueError("huber_loss: delta must be positive, got " + std::to_string(delta));
+  return elementwise_loss("huber_loss", prediction, target, reduction,
+                          [&] { return apply(ops::Huber{delta}, prediction - target); });
+}
+
+template <class T>
+Variable<T> smooth_l1_loss(Variable<T> prediction, Variable<T> target, double beta, Reduction reduction) {
+  if (!(beta >= 0)) throw ValueError("smooth_l1_loss: beta must not be negative, got " + std::to_string(beta));
+  return elementwise_loss("smooth_l1_loss", prediction, target, reduction, [&] {
+    const Variable<T> d = prediction - target;
+    return beta == 0 ? abs(d) : apply(ops::Huber{beta}, d) / beta;
+  });
+}
+
+template <class T>
+Variable<T> binary_cross_entropy(Variable<T> probability, Variable<T> target, Reduction reduction, Optional<T> weight) {
+  if (weight) common_tape("binary_cross_entropy", probability, *weight);
+  return elementwise_loss("binary_cross_entropy", probability, target, reduction, [&] {
+    const Variable<T> loss = apply(ops::BinaryCrossEntropy{}, probability, target);
+    return weight ? *weight * loss : loss;
+  });
+}
+
+template <class T>
+Variable<T> binary_cross_entropy_with_logits(Variable<T> x, Variable<T> target, Reduction reduction, Optional<T> weight,
+                                             Optional<T> positive) {
+  for (const auto& given : {weight, positive})
+    if (given) common_tape("binary_cross_entropy_with_logits", x, *given);
+  return elementwise_loss("binary_cross_entropy_with_logits", x, target, reduction, [&] {
+    Variable<T> below = softplus(-x, 1, infinity);
+    if (positive) below = (1 + (*positive - 1) * target) * below;
+    const Variable<T> loss = (1 - target) * x + below;
+    return weight ? *weight * loss : loss;
+  });
+}
+
+template <class T>
+Variable<T> kl_div(Variable<T> log_p, Variable<T> target, Reduction reduction) {
+  return elementwise_loss("kl_div", log_p, target, reduction, [&] {
+    const Variable<T> positive = greater(target, 0), one = log_p.tape().constant(Shape{}, T(1));
+    return masked(target * (log(where(positive, target, one)) - log_p), positive);
+  });
+}
+
+template <class T>
+Variable<T> soft_margin_loss(Variable<T> x, Variable<T> target, Reduction reduction) {
+  return elementwise_loss("soft_margin_loss", x, target, reduction,
+                          [&] { return softplus(-(target * x), 1, infinity); });
+}
+
+template <class T>
+Variable<T> nll_loss(Variable<T> log_p, const Array<Index>& targets, const ClassLossOptions& options) {
+  const Rows rows = rows_of("nll_loss", log_p, targets, options);
+  return reduce_rows(picked(log_p, targets, rows), rows, options.reduction);
+}
+
+template <class T>
+Variable<T> cross_entropy(Variable<T> logits, const Array<Index>& targets, const ClassLossOptions& options) {
+  const Rows rows = rows_of("cross_entropy", logits, targets, options);
+  const double smoothing = options.label_smoothing;
+  if (smoothing == 0 && options.reduction != Reduction::none) {
+    const double n = options.reduction == Reduction::sum || rows.total == 0 ? 1 : rows.total;
+    return apply(ops::CrossEntropy{rows.targets, rows.weights, n}, logits);
+  }
+  Tape<T>& tape = logits.tape();
+  const Shape row_shape = shape_of(targets);
+  const std::size_t classes = logits.shape().back();
+  const Variable<T> counts = tape.constant(row_shape, T(1));
+  for (std::size_t row = 0; row < targets.size(); ++row)
+    if (targets.data()[row] == options.ignore_index) tape.value(counts.slot())[row] = T(0);
+  Shape column = row_shape;
+  column.push_back(1);
+  const Variable<T> log_p = log_softmax(masked(logits, reshape(counts, column)));
+  Variable<T> losses = picked(log_p, targets, rows);
+  if (smoothing > 0) {
+    const Variable<T> everywhere = masked(sum(constant_of(tape, options.weight, {classes}) * log_p, -1), counts);
+    losses = (1 - smoothing) * losses - smoothing / static_cast<double>(classes) * everywhere;
+  }
+  return reduce_rows(losses, rows, options.reduction);
+}
+
+template <class T>
+Variable<T> cross_entropy(Variable<T> logits, Variable<T> targets, const ClassLossOptions& options) {
+  Tape<T>& tape = common_tape("cross_entropy", logits, targets);
+  const Shape shape = logits.shape();
+  if (shape.rank() == 0 || !(shape == targets.shape()))
+    throw ShapeError("cross_entropy: logits " + to_string(shape) + " and targets " + to_string(targets.shape()) +
+                     "; probabilities have the shape of the logits, (..., classes)");
+  const std::size_t classes = shape.back();
+  if (!options.weight.empty() && options.weight.size() != classes)
+    throw ValueError("cross_entropy: " + std::to_string(options.weight.size()) + " class weights for " +
+                     std::to_string(classes) + " classes; give one for each");
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
+    throw ValueError("cross_entropy: label_smoothing must be in [0, 1], got " +
+                     std::to_string(options.label_smoothing));
+  return all_or_nothing(tape, [&] {
+    Variable<T> q = targets;
+    const double smoothing = options.label_smoothing;
+    if (smoothing > 0) q = affine(q, 1 - smoothing, smoothing / static_cast<double>(classes));
+    if (!options.weight.empty()) q = q * constant_of(tape, options.weight, {classes});
+    return reduce(-sum(q * log_softmax(logits), -1), options.reduction);
+  });
+}
+
+#define INSTANTIATE(T)                                                                                    \
+  template Variable<T> reduce(Variable<T>, Reduction);                                                    \
+  template Variable<T> reduce(Variable<T>, Variable<T>, Reduction);                                       \
+  template Variable<T> mse_loss(Variable<T>, Variable<T>, Reduction);                                     \
+  template Variable<T> l1_loss(Variable<T>, Variable<T>, Reduction);                                      \
+  template Variable<T> huber_loss(Variable<T>, Variable<T>, double, Reduction);                           \
+  template Variable<T> smooth_l1_loss(Variable<T>, Variable<T>, double, Reduction);                       \
+  template Variable<T> binary_cross_entropy(Variable<T>, Variable<T>, Reduction, Optional<T>);            \
+  template Variable<T> binary_cross_entropy_with_logits(Variable<T>, Variable<T>, Reduction, Optional<T>, \
+                                                        Optional<T>);                                     \
+  template Variable<T> kl_div(Variable<T>, Variable<T>, Reduction);                                       \
+  template Variable<T> soft_margin_loss(Variable<T>, Variable<T>, Reduction);                             \
+  template Variable<T> nll_loss(Variable<T>, const Array<Index>&, const ClassLossOptions&);               \
+  template Variable<T> cross_entropy(Variable<T>, const Array<Index>&, const ClassLossOptions&);          \
+  template Variable<T> cross_entropy(Variable<T>, Variable<T>, const ClassLossOptions&);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
 
 namespace {
-// Made of other ops, but listed under the name users call.
-constexpr OpInfo mse_info{.name = "mse", .inputs = 2};
+// Made of other ops, but listed under the names users call.
+constexpr OpInfo reduce_info{.name = "reduce", .inputs = OpInfo::any};
+constexpr OpInfo mse_info{.name = "mse_loss", .inputs = 2};
+constexpr OpInfo l1_info{.name = "l1_loss", .inputs = 2};
+constexpr OpInfo smooth_l1_info{.name = "smooth_l1_loss", .inputs = 2};
+constexpr OpInfo logits_info{.name = "binary_cross_entropy_with_logits", .inputs = OpInfo::any};
+constexpr OpInfo kl_div_info{.name = "kl_div", .inputs = 2};
+constexpr OpInfo soft_margin_info{.name = "soft_margin_loss", .inputs = 2};
+constexpr OpInfo nll_info{.name = "nll_loss"};
+constexpr OpInfo soft_info{.name = "cross_entropy of probabilities", .inputs = 2};
 }  // namespace
 
 std::vector<RegisteredOp> loss_ops() {
   const Array<Index> targets{2, 0, 2};
   const Array<Index> table{{0, 1}, {2, 2}};
   const Array<Index> outside{0, 5, 1};
-  return {{&ops::Softmax::info,
-           {{"rows", {{3, 5}}, [](auto x) { return softmax(x[0]); }},
-            {"columns", {{2, 3, 4}}, [](auto x) { return softmax(x[0], 1); }}},
-           {{{{3, 4}},
-             [](auto x) { return softmax(x[0], 2); },
-             "softmax: axis 2 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
-          {&ops::LogSoftmax::info,
-           {{"rows", {{3, 5}}, [](auto x) { return log_softmax(x[0]); }},
-            {"columns", {{2, 3, 4}}, [](auto x) { return log_softmax(x[0], 0); }}},
-           {}},
-          {&ops::CrossEntropy::info,
-           {{"rows", {{3, 4}}, [targets](auto x) { return cross_entropy(x[0], targets); }},
-            {"a sequence", {{2, 2, 3}}, [table](auto x) { return cross_entropy(x[0], table); }}},
-           {{{{2, 4}},
-             [targets](auto x) { return cross_entropy(x[0], targets); },
-             "cross_entropy: logits (2, 4) and targets (3); expected (..., classes) and (...) with at least one row"},
-            {{{3, 4}},
-             [outside](auto x) { return cross_entropy(x[0], outside); },
-             "cross_entropy: target 5 (row 1) is not one of the 4 classes of logits (3, 4)"}}},
-          {&mse_info,
-           {{"matrices", {{3, 4}, {3, 4}}, [](auto x) { return mse(x[0], x[1]); }}},
-           {{{{3, 4}, {3}},
-             [](auto x) { return mse(x[0], x[1]); },
-             "mse: the prediction has shape (3, 4), the target (3); they must be equal"}}}};
+  const Array<Index> some{2, -100, 1}, none = full<Index>({3}, -100);
+  const std::vector<double> weight{0.5, 1, 2, 0.25};
+  const auto samples = [](auto call, Interval domain = {-2, 2}) {
+    std::vector<Sample> result;
+    const std::pair<const char*, Reduction> reductions[] = {
+        {"none", Reduction::none}, {"mean", Reduction::mean}, {"sum", Reduction::sum}};
+    for (const auto& [name, reduction] : reductions)
+      result.emplace_back(
+          name, std::vector<Shape>{{3, 4}, {3, 4}}, [call, r = reduction](auto x) { return call(x[0], x[1], r); },
+          domain);
+    return result;
+  };
+  const auto unequal = [](const char* op, auto call) {
+    return ErrorSample{{{3, 4}, {3}},
+                       [call](auto x) { return call(x[0], x[1], Reduction::mean); },
+                       std::string(op) + ": the prediction has shape (3, 4), the target (3); they must be equal"};
+  };
+  const auto mse = [](auto p, auto t, Reduction r) { return mse_loss(p, t, r); };
+  const auto l1 = [](auto p, auto t, Reduction r) { return l1_loss(p, t, r); };
+  const auto huber = [](auto p, auto t, Reduction r) { return huber_loss(p, t, 0.75, r); };
+  const auto smooth = [](auto p, auto t, Reduction r) { return smooth_l1_loss(p, t, 0.75, r); };
+  const auto bce = [](auto p, auto t, Reduction r) { return binary_cross_entropy(p, t, r); };
+  const auto logits = [](auto x, auto t, Reduction r) { return binary_cross_entropy_with_logits(x, t, r); };
+  const auto divergence = [](auto p, auto t, Reduction r) { return kl_div(p, t, r); };
+  const auto margin = [](auto x, auto t, Reduction r) { return soft_margin_loss(x, t, r); };
+  const auto soft = [](auto x, auto t, Reduction r) { return cross_entropy(x, t, {.reduction = r}); };
+
+  RegisteredOp weighted_logits{&logits_info, samples(logits), {unequal("binary_cross_entropy_with_logits", logits)}};
+  weighted_logits.samples.emplace_back("weights", std::vector<Shape>{{3, 4}, {3, 4}, {4}, {4}}, [](auto x) {
+    return binary_cross_entropy_with_logits(x[0], x[1], Reduction::mean, x[2], x[3]);
+  });
+  RegisteredOp soft_targets{&soft_info, samples(soft), {}};
+  const ClassLossOptions weighted{.weight = weight, .label_smoothing = 0.1};
+  soft_targets.samples.emplace_back("smoothing and weights", std::vector<Shape>{{3, 4}, {3, 4}},
+                                    [weighted](auto x) { return cross_entropy(x[0], x[1], weighted); });
+  soft_targets.errors.push_back(
+      {{{3, 4}, {3}},
+       [](auto x) { return cross_entropy(x[0], x[1]); },
+       "cross_entropy: logits (3, 4) and targets (3); probabilities have the shape of the logits, (..., classes)"});
+  RegisteredOp rows{
+      &ops::CrossEntropy::info,
+      {{"rows", {{3, 4}}, [targets](auto x) { return cross_entropy(x[0], targets); }},
+       {"a sequence", {{2, 2, 3}}, [table](auto x) { return cross_entropy(x[0], table); }},
+       {"all ignored", {{3, 4}}, [none](auto x) { return 0 * x[0] + cross_entropy(x[0], none); }}},
+      {{{{2, 4}},
+        [targets](auto x) { return cross_entropy(x[0], targets); },
+        "cross_entropy: logits (2, 4) and targets (3); expected (..., classes) and (...) with at least one row"},
+       {{{3, 4}},
+        [outside](auto x) { return cross_entropy(x[0], outside); },
+        "cross_entropy: target 5 (row 1) is not one of the 4 classes of logits (3, 4)"},
+       {{{3, 4}},
+        [targets](auto x) {
+          return cross_entropy(x[0], targets, {.weight = {1, 2}});
+        },
+        "cross_entropy: 2 class weights for 4 classes; give one for each"},
+       {{{3, 4}},
+        [targets](auto x) { return cross_entropy(x[0], targets, {.label_smoothing = 2}); },
+        "cross_entropy: label_smoothing must be in [0, 1], got 2.000000"}}};
+  RegisteredOp nll{&nll_info,
+                   {},
+                   {{{{2, 4}},
+                     [targets](auto x) { return nll_loss(x[0], targets); },
+                     "nll_loss: logits (2, 4) and targets (3); expected (..., classes) and (...) with at least one "
+                     "row"}}};
+  for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
+    const std::string name = " reduction " + std::to_string(static_cast<int>(reduction));
+    const ClassLossOptions options{reduction, weight, 0, -100};
+    ClassLossOptions smoothed = options;
+    smoothed.label_smoothing = 0.1;
+    const std::vector<Shape> shape{{3, 4}};
+    rows.samples.emplace_back("weights, ignored rows," + name, shape,
+                              [some, options](auto x) { return cross_entropy(x[0], some, options); });
+    rows.samples.emplace_back("smoothing," + name, shape,
+                              [some, smoothed](auto x) { return cross_entropy(x[0], some, smoothed); });
+    nll.samples.emplace_back("weights, ignored rows," + name, shape,
+                             [some, options](auto x) { return nll_loss(x[0], some, options); });
+  }
+
+  return {
+      {&reduce_info,
+       {{"masked mean", {{3, 2, 4}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }},
+        {"masked sum", {{3, 2}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::sum); }}},
+       {{{{3, 4}, {4}},
+         [](auto x) { return reduce(x[0], x[1], Reduction::mean); },
+         "reduce: a mask of shape (4) for losses of shape (3, 4); it must have their leading axes"}}},
+      {&mse_info, samples(mse), {unequal("mse_loss", mse)}},
+      {&l1_info, samples(l1), {unequal("l1_loss", l1)}},
+      {&ops::Huber::info,
+       samples(huber),
+       {unequal("huber_loss", huber),
+        {{{3}, {3}},
+         [](auto x) { return huber_loss(x[0], x[1], 0); },
+         "huber_loss: delta must be positive, got 0.000000"}}},
+      {&smooth_l1_info,
+       samples(smooth),
+       {unequal("smooth_l1_loss", smooth),
+        {{{3}, {3}},
+         [](auto x) { return smooth_l1_loss(x[0], x[1], -1); },
+         "smooth_l1_loss: beta must not be negative, got -1.000000"}}},
+      {&ops::BinaryCrossEntropy::info,
+       samples(bce, ops::BinaryCrossEntropy::info.domain),
+       {unequal("binary_cross_entropy", bce)}},
+      weighted_logits,
+      {&kl_div_info, samples(divergence, {0.1, 2}), {unequal("kl_div", divergence)}},
+      {&soft_margin_info, samples(margin), {unequal("soft_margin_loss", margin)}},
+      rows,
+      soft_targets,
+      nll};
 }
 
 }  // namespace autograd

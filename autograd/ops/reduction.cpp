@@ -225,6 +225,56 @@ Variable<T> max(Variable<T> x, Index axis, bool keepdims) {
 }
 
 template <class T>
+Variable<T> min(Variable<T> x) {
+  return -max(-x);
+}
+template <class T>
+Variable<T> amin(Variable<T> x, const Axes& axes, bool keepdims) {
+  return -amax(-x, axes, keepdims);
+}
+template <class T>
+Variable<T> min(Variable<T> x, Index axis, bool keepdims) {
+  return -max(-x, axis, keepdims);
+}
+
+namespace {
+
+/// The first place along an axis whose element, times `sign`, is the largest.
+template <class T>
+Array<Index> first_largest(const char* op, Variable<T> x, Index axis, bool keepdims, double sign) {
+  const Shape shape = x.shape();
+  const std::size_t k = normalize_axis(op, axis, shape.rank());
+  check_not_empty(op, shape, 1u << k);
+  const ArrayView<T> values = x.value();
+  Array<Index> result = make_array<Index>(reduced(shape, 1u << k, keepdims));
+  for_each_row(shape, 1u << k, [&](std::size_t row, auto each) {
+    double largest = 0;
+    Index place = 0, best = 0;
+    each([&](std::size_t at) {
+      const double value = sign * static_cast<double>(values.data()[at]);
+      if (place == 0 || exceeds(value, largest)) {
+        largest = value;
+        best = place;
+      }
+      ++place;
+    });
+    result.data()[row] = best;
+  });
+  return result;
+}
+
+}  // namespace
+
+template <class T>
+Array<Index> argmax(Variable<T> x, Index axis, bool keepdims) {
+  return first_largest("argmax", x, axis, keepdims, 1);
+}
+template <class T>
+Array<Index> argmin(Variable<T> x, Index axis, bool keepdims) {
+  return first_largest("argmin", x, axis, keepdims, -1);
+}
+
+template <class T>
 Variable<T> logsumexp(Variable<T> x, const Axes& axes, bool keepdims) {
   const Shape shape = x.shape();
   const unsigned mask = axes.mask("logsumexp", shape.rank());
@@ -239,13 +289,19 @@ Variable<T> logsumexp(Variable<T> x, const Axes& axes, bool keepdims) {
   template Variable<T> max(Variable<T>);                     \
   template Variable<T> amax(Variable<T>, const Axes&, bool); \
   template Variable<T> max(Variable<T>, Index, bool);        \
+  template Variable<T> min(Variable<T>);                     \
+  template Variable<T> amin(Variable<T>, const Axes&, bool); \
+  template Variable<T> min(Variable<T>, Index, bool);        \
+  template Array<Index> argmax(Variable<T>, Index, bool);    \
+  template Array<Index> argmin(Variable<T>, Index, bool);    \
   template Variable<T> logsumexp(Variable<T>, const Axes&, bool);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
 
 namespace {
-// Made of sum_to, but listed under the names users call.
+// Made of other ops, but listed under the names users call.
+constexpr OpInfo min_info{.name = "min"};
 constexpr OpInfo sum_info{.name = "sum"};
 constexpr OpInfo mean_info{.name = "mean"};
 }  // namespace
@@ -274,6 +330,15 @@ std::vector<RegisteredOp> reduction_ops() {
             {{{3, 4}},
              [](auto x) { return max(x[0], 2); },
              "max: axis 2 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
+          {&min_info,
+           {{"all", {{3, 5}}, [](auto x) { return min(x[0]); }},
+            {"rows, kept", {{3, 5}}, [](auto x) { return min(x[0], 1, true); }},
+            {"several axes",
+             {{2, 3, 4}},
+             [](auto x) {
+               return amin(x[0], {0, 2});
+             }}},
+           {}},
           {&ops::LogSumExp::info,
            {{"rows", {{3, 5}}, [](auto x) { return logsumexp(x[0], 1); }},
             {"several axes, kept",

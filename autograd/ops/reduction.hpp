@@ -1,6 +1,7 @@
 // Reductions over axes: all of them by default.
 #pragma once
 
+#include "autograd/array.hpp"
 #include "autograd/ops/axes.hpp"
 #include "autograd/variable.hpp"
 
@@ -26,6 +27,21 @@ Variable<T> amax(Variable<T> x, const Axes& axes, bool keepdims = false);
 /// Along one axis the first of equal elements has the whole gradient (PyTorch's max).
 template <class T>
 Variable<T> max(Variable<T> x, Index axis, bool keepdims = false);
+
+/// The smallest element, by the same rules.
+template <class T>
+Variable<T> min(Variable<T> x);
+template <class T>
+Variable<T> amin(Variable<T> x, const Axes& axes, bool keepdims = false);
+template <class T>
+Variable<T> min(Variable<T> x, Index axis, bool keepdims = false);
+
+/// Where along an axis the largest element is, the first of equal ones; where the smallest is. NaN counts as both.
+/// Throws ShapeError for an axis of extent 0.
+template <class T>
+Array<Index> argmax(Variable<T> x, Index axis, bool keepdims = false);
+template <class T>
+Array<Index> argmin(Variable<T> x, Index axis, bool keepdims = false);
 
 /// log(sum(exp(x))), without overflow.
 template <class T>

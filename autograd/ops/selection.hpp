@@ -89,6 +89,24 @@ struct Minimum {
   }
 };
 
+// y = x within [low, high],   dx = g where low <= x <= high, 0 elsewhere
+struct Clip {
+  static constexpr OpInfo info{.name = "clip", .vjp_reads = Reads::inputs};
+  double low, high;
+  WENGERT_INLINE auto forward(const auto& x) const { return clip(x, low, high); }
+  WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto& x) const {
+    return gradients(masked(g, equal(greater(x, high) + greater(-x, -low), 0)));
+  }
+  std::string attributes() const;
+};
+
+// y = the largest whole number not above x, a constant
+struct Floor {
+  static constexpr OpInfo info{.name = "floor", .vjp_reads = Reads::neither, .differentiable = false};
+  WENGERT_INLINE static auto forward(const auto& x) { return floor(x); }
+  WENGERT_INLINE static auto vjp(const auto&, const auto&, const auto&) { return gradients(Absent{}); }
+};
+
 }  // namespace ops
 
 // Shapes are broadcast as in NumPy; masks are arrays of 0 and 1 that pass no gradient.
@@ -121,5 +139,18 @@ template <class T>
 Variable<T> maximum(Variable<T> x, double bound);
 template <class T>
 Variable<T> minimum(Variable<T> x, double bound);
+/// x within [low, high], either of which may be infinite (PyTorch's clamp); the gradient passes on the bounds, and
+/// not beyond them.
+template <class T>
+Variable<T> clip(Variable<T> x, double low, double high);
+/// The largest whole number not above x, a constant.
+template <class T>
+Variable<T> floor(Variable<T> x);
+/// x where the mask is 0, the number elsewhere.
+template <class T>
+Variable<T> masked_fill(Variable<T> x, Variable<T> mask, double value);
+/// a + weight (b - a).
+template <class T>
+Variable<T> lerp(Variable<T> a, Variable<T> b, Variable<T> weight);
 
 }  // namespace autograd

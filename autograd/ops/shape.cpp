@@ -27,8 +27,8 @@ struct AxisView {
   AxisView(const Shape& shape, std::size_t axis)
       : outer(shape.elements(0, axis)), extent(shape[axis]), inner(shape.elements(axis + 1, shape.rank())) {}
 
-  Strides strides(std::size_t step) const {
-    return {static_cast<Index>(extent * inner), static_cast<Index>(step * inner), 1};
+  Strides strides(Index step) const {
+    return {static_cast<Index>(extent * inner), step * static_cast<Index>(inner), 1};
   }
 };
 
@@ -491,15 +491,13 @@ template <class T>
 Variable<T> slice(Variable<T> x, Index axis, Index start, Index stop, Index step) {
   const Shape& shape = x.shape();
   const std::size_t k = normalize_axis("slice", axis, shape.rank());
-  if (step < 1)
-    throw ValueError("slice: step " + std::to_string(step) + " along axis " + std::to_string(k) +
-                     "; a step is at least 1");
+  if (step == 0) throw ValueError("slice: step 0 along axis " + std::to_string(k) + "; a step is not 0");
   const Index extent = static_cast<Index>(shape[k]);
-  const auto clip = [extent](Index bound) { return std::clamp<Index>(bound < 0 ? bound + extent : bound, 0, extent); };
-  const Index first = clip(start);
-  const Index length = std::max<Index>(0, (clip(stop) - first + step - 1) / step);
-  const Piece piece{k, static_cast<std::size_t>(first), static_cast<std::size_t>(step),
-                    static_cast<std::size_t>(length)};
+  const Index lowest = step > 0 ? 0 : -1, highest = step > 0 ? extent : extent - 1;
+  const auto clip = [&](Index bound) { return std::clamp<Index>(bound < 0 ? bound + extent : bound, lowest, highest); };
+  const Index first = clip(start), distance = clip(stop) - first;
+  const Index length = std::max<Index>(0, (distance + step - (step > 0 ? 1 : -1)) / step);
+  const Piece piece{k, length > 0 ? static_cast<std::size_t>(first) : 0, step, static_cast<std::size_t>(length)};
   const AxisView view(shape, k);
   if (view.outer == 1 && (step == 1 || length <= 1)) return apply_alias(ops::Slice{piece}, x, piece.start * view.inner);
   return apply(ops::Slice{piece}, x);
@@ -762,11 +760,11 @@ std::vector<RegisteredOp> shape_ops() {
         {"columns", {{3, 7}}, [](auto x) { return slice(x[0], 1, -5, -1); }},
         {"every second", {{2, 7, 3}}, [](auto x) { return slice(x[0], 1, 1, 7, 2); }},
         {"every second row", {{5, 3}}, [](auto x) { return slice(x[0], 0, 0, 5, 2); }},
+        {"backwards", {{2, 7, 3}}, [](auto x) { return slice(x[0], 1, -1, -8, -1); }},
+        {"every second row, backwards", {{6, 3}}, [](auto x) { return slice(x[0], 0, 5, 0, -2); }},
         {"nothing", {{3, 4}}, [](auto x) { return slice(x[0], 1, 2, 2); }},
         {"overlapping", {{6, 4}}, [](auto x) { return slice(x[0], 0, 0, 5) * slice(x[0], 0, 1, 6); }}},
-       {{{{3, 4}},
-         [](auto x) { return slice(x[0], 1, 0, 4, 0); },
-         "slice: step 0 along axis 1; a step is at least 1"}}},
+       {{{{3, 4}}, [](auto x) { return slice(x[0], 1, 0, 4, 0); }, "slice: step 0 along axis 1; a step is not 0"}}},
       {&ops::Select::info,
        {{"row", {{4, 3}}, [](auto x) { return select(x[0], 0, 2); }},
         {"column", {{4, 3}}, [](auto x) { return select(x[0], 1, -1); }},

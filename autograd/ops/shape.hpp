@@ -34,7 +34,8 @@ template <class T>
 Variable<T> transpose(Variable<T> x, Index axis0, Index axis1);
 
 /// The elements start, start + step, ... before stop, of one axis; negative bounds count from the end and bounds
-/// beyond it are clipped, as in Python. Shares memory when the slice is contiguous.
+/// beyond it are clipped, as in Python: `slice(x, 0, -1, -n - 1, -1)` turns n rows around. Shares memory when the slice
+/// is contiguous. Throws ValueError for a step of 0.
 template <class T>
 Variable<T> slice(Variable<T> x, Index axis, Index start, Index stop, Index step = 1);
 

@@ -60,7 +60,7 @@ Training train(Forecaster<float>& model, const Data& data, const TrainOptions& o
     double loss_sum = 0, norm_sum = 0;
     for (std::size_t b = 0; b < batches; ++b) {
       const double progress = static_cast<double>(e * batches + b) / steps;
-      optimizer.learning_rate = options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * progress));
+      optimizer.set_learning_rate(options.learning_rate * 0.5 * (1 + std::cos(std::numbers::pi * progress)));
 
       tape.clear();
       const auto part = std::span(origins).subspan(b * batch, batch);

@@ -268,10 +268,15 @@ TEST_CASE("sweeping an op twice gives the same bits and adds to parameters twice
 TEMPLATE_TEST_CASE("an op recorded again on a cleared tape gives the same bits and allocates nothing", "[ops]", float,
                    double) {
   using T = TestType;
-  // What reaches for the heap by itself: split() into given extents returns a std::vector, and grad() keeps its books.
-  const std::set<std::string> may_allocate_forwards{"split: columns of (3, 7)", "max_share: inside max twice of (3, 4)",
+  // What reaches for the heap by itself: split() into given extents and its kin return a std::vector, einsum() reads
+  // text, and grad() keeps its books.
+  const std::set<std::string> may_allocate_forwards{"split: columns of (3, 7)",
+                                                    "max_share: inside max twice of (3, 4)",
                                                     "take_adjoint: gradient of take times x of (3, 4)",
-                                                    "gather_adjoint: gradient of gather times x of (3, 4)"};
+                                                    "gather_adjoint: gradient of gather times x of (3, 4)",
+                                                    "unbind: columns of (3, 4, 2)",
+                                                    "split_every: rows of (5, 3)",
+                                                    "chunk: columns of (3, 7)"};
   std::size_t exceptions = 0;
   for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     Tape<T> tape;
@@ -298,8 +303,9 @@ TEMPLATE_TEST_CASE("an op recorded again on a cleared tape gives the same bits a
     sweep();
 
     const std::size_t forwards = allocations::during(record), backwards = allocations::during(sweep);
-    const bool exception = may_allocate_forwards.contains(describe(op, sample));
-    exceptions += exception;
+    const bool listed = may_allocate_forwards.contains(describe(op, sample));
+    const bool exception = listed || op.info->name == std::string("einsum");
+    exceptions += listed;
     CHECK((exception || forwards == 0));
     CHECK(backwards == 0);
     CHECK(same_bits(y.copy(), first));
@@ -434,6 +440,26 @@ const std::map<std::string, std::function<Real(const std::vector<Real>&)>>& elem
       {"exp", [](const auto& x) { return std::exp(x[0]); }},
       {"log", [](const auto& x) { return std::log(x[0]); }},
       {"sqrt", [](const auto& x) { return std::sqrt(x[0]); }},
+      {"power", [](const auto& x) { return std::pow(x[0], x[1]); }},
+      {"rsqrt", [](const auto& x) { return 1 / std::sqrt(x[0]); }},
+      {"expm1", [](const auto& x) { return std::expm1(x[0]); }},
+      {"log1p", [](const auto& x) { return std::log1p(x[0]); }},
+      {"erf", [](const auto& x) { return std::erf(x[0]); }},
+      {"erfc", [](const auto& x) { return std::erfc(x[0]); }},
+      {"sin", [](const auto& x) { return std::sin(x[0]); }},
+      {"cos", [](const auto& x) { return std::cos(x[0]); }},
+      {"tan", [](const auto& x) { return std::tan(x[0]); }},
+      {"asin", [](const auto& x) { return std::asin(x[0]); }},
+      {"acos", [](const auto& x) { return std::acos(x[0]); }},
+      {"atan", [](const auto& x) { return std::atan(x[0]); }},
+      {"sinh", [](const auto& x) { return std::sinh(x[0]); }},
+      {"cosh", [](const auto& x) { return std::cosh(x[0]); }},
+      {"atan2", [](const auto& x) { return std::atan2(x[0], x[1]); }},
+      {"leaky_relu", [](const auto& x) { return x[0] > 0 ? x[0] : 0.1L * x[0]; }},
+      {"elu", [](const auto& x) { return x[0] > 0 ? x[0] : 0.7L * std::expm1(x[0]); }},
+      {"hard_tanh", [](const auto& x) { return std::clamp(x[0], -1.0L, 0.5L); }},
+      {"clip", [](const auto& x) { return std::clamp(x[0], -0.5L, 1.25L); }},
+      {"floor", [](const auto& x) { return std::floor(x[0]); }},
       {"tanh", [](const auto& x) { return std::tanh(x[0]); }},
       {"sigmoid", [](const auto& x) { return 1 / (1 + std::exp(-x[0])); }},
       {"relu", [](const auto& x) { return x[0] > 0 ? x[0] : 0; }},

@@ -100,6 +100,100 @@ TEMPLATE_TEST_CASE("gradients at kinks and ties follow the documented convention
   CHECK(same(everything.gradient, array<T>({2, 4}, {0, 0, 0, 0, 3, 3, 0, 0})));
 }
 
+TEMPLATE_TEST_CASE("kinks of the activations and singular points of roots follow the documented conventions", "[ops]",
+                   float, double) {
+  using T = TestType;
+  const auto leaky = [](auto x) { return leaky_relu(x, 0.25); };
+  check_pointwise<T>(leaky, 0, 0, 0.25);
+  check_pointwise<T>(leaky, -2, -0.5, 0.25);
+  check_pointwise<T>(leaky, 2, 2, 1);
+  const auto exponential = [](auto x) { return elu(x, 0.5); };
+  check_pointwise<T>(exponential, 0, 0, 0.5);
+  check_pointwise<T>(exponential, 1e4, 1e4, 1);
+  check_pointwise<T>(exponential, -1e4, -0.5, 0);
+  const auto clipped = [](auto x) { return clip(x, -1, 2); };
+  const auto hard = [](auto x) { return hard_tanh(x, -1, 2); };
+  for (const double bound : {-1.0, 2.0}) {
+    check_pointwise<T>(clipped, bound, bound, 1);
+    check_pointwise<T>(hard, bound, bound, 0);
+  }
+  check_pointwise<T>(clipped, 3, 2, 0);
+  check_pointwise<T>(clipped, -3, -1, 0);
+  check_pointwise<T>(clipped, 0.5, 0.5, 1);
+  check_pointwise<T>(hard, 3, 2, 0);
+  check_pointwise<T>(hard, 0.5, 0.5, 1);
+  check_pointwise<T>([](auto x) { return clip(x, -infinity, 2); }, -1e4, -1e4, 1);
+  check_pointwise<T>([](auto x) { return clip(x, 2, 1); }, 0, 1, 0);  // no room between: the upper bound
+  check_pointwise<T>([](auto x) { return relu6(x); }, 6, 6, 0);
+  check_pointwise<T>([](auto x) { return hard_sigmoid(x); }, 3, 1, 0);
+  check_pointwise<T>([](auto x) { return hard_swish(x); }, 3, 3, 1.5);
+  check_pointwise<T>([](auto x) { return hard_swish(x); }, -3, 0, -0.5);
+  check_pointwise<T>([](auto x) { return threshold(x, 1, 7); }, 1, 7, 0);
+  check_pointwise<T>([](auto x) { return floor(x) + 0 * x; }, -0.5, -1, 0);
+  check_pointwise<T>([](auto x) { return log_sigmoid(x); }, -1e4, -1e4, 1);
+  check_pointwise<T>([](auto x) { return log_sigmoid(x); }, 1e4, 0, 0);
+  check_pointwise<T>([](auto x) { return silu(x); }, -1e3, 0, 0);
+  check_pointwise<T>([](auto x) { return silu(x); }, 1e3, 1e3, 1);
+  check_pointwise<T>([](auto x) { return gelu(x); }, -1e3, 0, 0);
+  check_pointwise<T>([](auto x) { return gelu(x); }, 1e3, 1e3, 1);
+  check_pointwise<T>([](auto x) { return gelu(x, Gelu::tanh); }, -1e3, 0, 0);
+  check_pointwise<T>([](auto x) { return mish(x); }, 1e3, 1e3, 1);
+  check_pointwise<T>([](auto x) { return logaddexp(x, x.tape().constant(x.shape(), T(-infinity))); }, 3, 3, 1);
+  check_pointwise<T>([](auto x) { return logaddexp(x, x); }, 1e3, 1e3 + std::log(2.0), 1);
+
+  check_pointwise<T>([](auto x) { return sqrt(x); }, 0, 0, 0);
+  check_pointwise<T>([](auto x) { return pow(x, x.tape().constant(x.shape(), T(2))); }, 0, 0, 0);
+  check_pointwise<T>([](auto x) { return pow(x, 0 * x); }, 0, 1, 0);
+  check_pointwise<T>([](auto x) { return pow(x.tape().constant(x.shape(), T(0)), x); }, 2, 0, 0);
+  for (const double p : {1.0, 1.5, 2.0, 3.0, infinity}) {
+    INFO("p = " << p);
+    const Evaluated<T> at([p](auto x) { return norm(x, 1, p); }, array<T>({2, 2}, {0, 0, 0, -4}),
+                          array<T>({2}, {1, 1}));
+    CHECK(distance(at.value, array<T>({2}, {0, 4})) <= 1e-6);
+    CHECK(distance(at.gradient, array<T>({2, 2}, {0, 0, 0, -1})) <= 1e-6);
+    CHECK(distance(at.recorded_gradient, at.gradient) <= 1e-6);
+  }
+  const Evaluated<T> constant([](auto x) { return stddev(x, 1); }, full<T>({2, 3}, T(5)), array<T>({2}, {1, 1}));
+  CHECK(all_zero(constant.gradient));
+  CHECK(all_zero(constant.recorded_gradient));
+}
+
+TEMPLATE_TEST_CASE("products and running products with zeros have the right gradient", "[ops]", float, double) {
+  using T = TestType;
+  const Array<T> one_zero = array<T>({4}, {2, 0, 3, 5}), two_zeros = array<T>({4}, {2, 0, 3, 0});
+  const auto product = [](auto x) { return prod(x); };
+  CHECK(same(Evaluated<T>(product, one_zero, array<T>({}, {1})).gradient, array<T>({4}, {0, 30, 0, 0})));
+  CHECK(same(Evaluated<T>(product, one_zero, array<T>({}, {1})).recorded_gradient, array<T>({4}, {0, 30, 0, 0})));
+  CHECK(all_zero(Evaluated<T>(product, two_zeros, array<T>({}, {1})).gradient));
+  const Evaluated<T> running([](auto x) { return cumprod(x, 0); }, one_zero, array<T>({4}, {1, 10, 100, 1000}));
+  CHECK(same(running.value, array<T>({4}, {2, 0, 0, 0})));
+  CHECK(same(running.gradient, array<T>({4}, {1, 2 * 10 + 6 * 100 + 30 * 1000, 0, 0})));
+  CHECK(same(running.recorded_gradient, running.gradient));
+  Tape<T> tape;
+  CHECK(prod(tape.variable(zeros<T>({0}))).item() == 1);
+}
+
+TEST_CASE("argmax and argmin name the first of equal elements and NaN", "[ops]") {
+  Tape<double> tape;
+  const auto x = tape.variable(array<double>({2, 4}, {3, 1, 3, 1, -5, nan_value, -7, nan_value}));
+  CHECK(same(argmax(x, 1), Array<Index>{0, 1}));
+  CHECK(same(argmin(x, -1), Array<Index>{1, 1}));
+  CHECK(same(argmax(x, 0, true), Array<Index>{{0, 1, 0, 1}}));
+  CHECK(error_text<ShapeError>([&] {
+          argmax(tape.variable(zeros<double>({2, 0})), 1);
+        }) == "argmax: axis 1 of shape (2, 0) is empty; there is no element to reduce");
+}
+
+TEST_CASE("a mask passes no gradient, whatever it was made of", "[ops]") {
+  Tape<double> tape;
+  soil(tape);
+  const auto x = tape.variable(array<double>({3}, {2, 0, -3}));
+  tape.backward(masked(x, x), array<double>({3}, {1, 10, 100}));
+  CHECK(same(tape.gradient(x), array<double>({3}, {1, 0, 100})));
+  tape.backward(where(x, x, 2 * x), array<double>({3}, {1, 10, 100}));
+  CHECK(same(tape.gradient(x), array<double>({3}, {1, 20, 100})));
+}
+
 TEMPLATE_TEST_CASE("softmax and its kin stay finite for huge logits", "[ops]", float, double) {
   using T = TestType;
   const double huge = std::same_as<T, float> ? 1e4 : 1e300;
@@ -203,6 +297,11 @@ TEMPLATE_TEST_CASE("NaN comes out of what it goes into", "[ops]", float, double)
   for (const std::size_t size : {1, 5, 37}) {
     const auto not_a_number = tape.variable(full<T>({size}, static_cast<T>(nan_value)));
     const auto one = tape.variable(full<T>({size}, T(1)));
+    for (const auto& y :
+         {elu(not_a_number), leaky_relu(not_a_number), hard_tanh(not_a_number), clip(not_a_number, 0, 1),
+          silu(not_a_number), gelu(not_a_number), erf(not_a_number), expm1(not_a_number), logaddexp(not_a_number, one),
+          floor(not_a_number), atan2(not_a_number, one)})
+      for (const T element : y.value()) CHECK(std::isnan(element));
     for (const auto& y : {maximum(not_a_number, one), maximum(one, not_a_number), minimum(not_a_number, one),
                           minimum(one, not_a_number), relu(not_a_number), abs(not_a_number), tanh(not_a_number),
                           sigmoid(not_a_number), softplus(not_a_number), exp(not_a_number)})

@@ -1,0 +1,31 @@
+// all_or_nothing(): what is made of several steps leaves none of them on the tape when one fails.
+#pragma once
+
+#include <concepts>
+
+#include "autograd/tape.hpp"
+
+namespace autograd {
+
+/// The tape of the operands. Throws TapeError for a stale handle, or operands on different tapes.
+template <class T, std::same_as<Variable<T>>... Rest>
+Tape<T>& common_tape(const char* op, Variable<T> first, Rest... rest) {
+  Tape<T>& tape = tape_of(op, first);
+  tape.check(op, first);
+  (tape.check(op, rest), ...);
+  return tape;
+}
+
+/// f(). If it throws, the tape is as before.
+template <class T, class F>
+auto all_or_nothing(Tape<T>& tape, F f) {
+  const auto mark = tape.mark();
+  try {
+    return f();
+  } catch (...) {
+    tape.rewind(mark);
+    throw;
+  }
+}
+
+}  // namespace autograd

@@ -1,0 +1,172 @@
+#include "autograd/ops/activations.hpp"
+
+#include <numbers>
+
+#include "autograd/all_or_nothing.hpp"
+#include "autograd/apply.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/attributes.hpp"
+#include "autograd/ops/elementary.hpp"
+#include "autograd/ops/selection.hpp"
+#include "autograd/registry.hpp"
+
+namespace autograd {
+
+std::string ops::LeakyRelu::attributes() const { return attribute("slope", slope); }
+std::string ops::Elu::attributes() const { return attribute("alpha", alpha); }
+std::string ops::HardTanh::attributes() const { return attribute("low", low) + ", " + attribute("high", high); }
+
+template <class T>
+Variable<T> leaky_relu(Variable<T> x, double slope) {
+  return apply(ops::LeakyRelu{slope}, x);
+}
+template <class T>
+Variable<T> prelu(Variable<T> x, Variable<T> slope) {
+  return all_or_nothing(common_tape("prelu", x, slope), [&] { return where(greater(x, 0), x, slope * x); });
+}
+template <class T>
+Variable<T> elu(Variable<T> x, double alpha) {
+  return apply(ops::Elu{alpha}, x);
+}
+template <class T>
+Variable<T> celu(Variable<T> x, double alpha) {
+  return alpha * elu(x / alpha);
+}
+template <class T>
+Variable<T> selu(Variable<T> x) {
+  return 1.0507009873554805 * elu(x, 1.6732632423543772);
+}
+template <class T>
+Variable<T> hard_tanh(Variable<T> x, double low, double high) {
+  return apply(ops::HardTanh{low, high}, x);
+}
+template <class T>
+Variable<T> relu6(Variable<T> x) {
+  return hard_tanh(x, 0, 6);
+}
+template <class T>
+Variable<T> hard_sigmoid(Variable<T> x) {
+  return hard_tanh(x + 3, 0, 6) / 6;
+}
+template <class T>
+Variable<T> hard_swish(Variable<T> x) {
+  return x * (clip(x + 3, 0, 6) / 6);
+}
+template <class T>
+Variable<T> threshold(Variable<T> x, double threshold, double value) {
+  const Variable<T> above = greater(x, threshold);
+  return where(above, x, x.tape().constant(Shape{}, static_cast<T>(value)));
+}
+template <class T>
+Variable<T> log_sigmoid(Variable<T> x) {
+  return -softplus(-x, 1, std::numeric_limits<double>::infinity());
+}
+template <class T>
+Variable<T> silu(Variable<T> x) {
+  return x * sigmoid(x);
+}
+template <class T>
+Variable<T> gelu(Variable<T> x, Gelu form) {
+  if (form == Gelu::exact) return x * (erfc(x * (-1 / std::numbers::sqrt2)) / 2);
+  const double scale = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+  return x * (tanh(scale * (x * (1 + 0.044715 * square(x)))) + 1) / 2;
+}
+template <class T>
+Variable<T> mish(Variable<T> x) {
+  return x * tanh(softplus(x));
+}
+template <class T>
+Variable<T> softsign(Variable<T> x) {
+  return x / (1 + abs(x));
+}
+template <class T>
+Variable<T> tanhshrink(Variable<T> x) {
+  return x - tanh(x);
+}
+template <class T>
+Variable<T> glu(Variable<T> x, Index axis) {
+  const auto [a, b] = split<2>(x, axis);
+  return a * sigmoid(b);
+}
+
+#define INSTANTIATE(T)                                         \
+  template Variable<T> leaky_relu(Variable<T>, double);        \
+  template Variable<T> prelu(Variable<T>, Variable<T>);        \
+  template Variable<T> elu(Variable<T>, double);               \
+  template Variable<T> celu(Variable<T>, double);              \
+  template Variable<T> selu(Variable<T>);                      \
+  template Variable<T> hard_tanh(Variable<T>, double, double); \
+  template Variable<T> relu6(Variable<T>);                     \
+  template Variable<T> hard_sigmoid(Variable<T>);              \
+  template Variable<T> hard_swish(Variable<T>);                \
+  template Variable<T> threshold(Variable<T>, double, double); \
+  template Variable<T> log_sigmoid(Variable<T>);               \
+  template Variable<T> silu(Variable<T>);                      \
+  template Variable<T> gelu(Variable<T>, Gelu);                \
+  template Variable<T> mish(Variable<T>);                      \
+  template Variable<T> softsign(Variable<T>);                  \
+  template Variable<T> tanhshrink(Variable<T>);                \
+  template Variable<T> glu(Variable<T>, Index);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+namespace {
+// Made of other ops, but listed under the names users call.
+constexpr OpInfo prelu_info{.name = "prelu", .inputs = 2};
+constexpr OpInfo celu_info{.name = "celu"};
+constexpr OpInfo selu_info{.name = "selu"};
+constexpr OpInfo relu6_info{.name = "relu6"};
+constexpr OpInfo hard_sigmoid_info{.name = "hard_sigmoid"};
+constexpr OpInfo hard_swish_info{.name = "hard_swish"};
+constexpr OpInfo threshold_info{.name = "threshold"};
+constexpr OpInfo log_sigmoid_info{.name = "log_sigmoid"};
+constexpr OpInfo silu_info{.name = "silu"};
+constexpr OpInfo gelu_info{.name = "gelu"};
+constexpr OpInfo mish_info{.name = "mish"};
+constexpr OpInfo softsign_info{.name = "softsign"};
+constexpr OpInfo tanhshrink_info{.name = "tanhshrink"};
+constexpr OpInfo glu_info{.name = "glu"};
+}  // namespace
+
+std::vector<RegisteredOp> activation_ops() {
+  const auto composed = [](const OpInfo& info, Interval domain, auto call) {
+    return RegisteredOp{
+        &info,
+        {{info.name, {{3, 5}}, call, domain}, {info.name, {{}}, call, domain}, {info.name, {{0, 2}}, call, domain}},
+        {}};
+  };
+  return {elementwise_op<ops::LeakyRelu>([](auto x) { return leaky_relu(x[0], 0.1); }),
+          elementwise_op<ops::Elu>([](auto x) { return elu(x[0], 0.7); }),
+          elementwise_op<ops::HardTanh>([](auto x) { return hard_tanh(x[0], -1, 0.5); }),
+          {&prelu_info,
+           {{"a slope for each column", {{3, 4}, {4}}, [](auto x) { return prelu(x[0], x[1]); }},
+            {"one slope", {{3, 4}, {}}, [](auto x) { return prelu(x[0], x[1]); }}},
+           {{{{3, 4}, {3}},
+             [](auto x) { return prelu(x[0], x[1]); },
+             "mul: shapes (3) and (3, 4) do not broadcast: axis 1 has extents 3 and 4; make them equal, or one of them "
+             "1"}}},
+          composed(celu_info, {-2, 2}, [](auto x) { return celu(x[0], 1.5); }),
+          composed(selu_info, {-2, 2}, [](auto x) { return selu(x[0]); }),
+          composed(relu6_info, {-2, 8}, [](auto x) { return relu6(x[0]); }),
+          composed(hard_sigmoid_info, {-4, 4}, [](auto x) { return hard_sigmoid(x[0]); }),
+          composed(hard_swish_info, {-4, 4}, [](auto x) { return hard_swish(x[0]); }),
+          composed(threshold_info, {-2, 2}, [](auto x) { return threshold(x[0], 0.1, 20); }),
+          composed(log_sigmoid_info, {-4, 4}, [](auto x) { return log_sigmoid(x[0]); }),
+          composed(silu_info, {-4, 4}, [](auto x) { return silu(x[0]); }),
+          {&gelu_info,
+           {{"exact", {{3, 5}}, [](auto x) { return gelu(x[0]); }, {-3, 3}},
+            {"by tanh", {{3, 5}}, [](auto x) { return gelu(x[0], Gelu::tanh); }, {-3, 3}}},
+           {}},
+          composed(mish_info, {-3, 3}, [](auto x) { return mish(x[0]); }),
+          composed(softsign_info, {-3, 3}, [](auto x) { return softsign(x[0]); }),
+          composed(tanhshrink_info, {-3, 3}, [](auto x) { return tanhshrink(x[0]); }),
+          {&glu_info,
+           {{"columns", {{3, 8}}, [](auto x) { return glu(x[0]); }},
+            {"rows", {{4, 3}}, [](auto x) { return glu(x[0], 0); }}},
+           {{{{3, 5}},
+             [](auto x) { return glu(x[0]); },
+             "split: axis 1 of shape (3, 5) has extent 5, not a multiple of 2"}}}};
+}
+
+}  // namespace autograd

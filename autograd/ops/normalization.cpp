@@ -1,0 +1,183 @@
+#include "autograd/ops/normalization.hpp"
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "autograd/all_or_nothing.hpp"
+#include "autograd/error.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/elementary.hpp"
+#include "autograd/ops/reduction.hpp"
+#include "autograd/ops/selection.hpp"
+#include "autograd/ops/shape.hpp"
+#include "autograd/registry.hpp"
+
+namespace autograd {
+
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+template <class T>
+Axes all_axes(Variable<T> x) {
+  std::array<Index, Shape::max_rank> axes;
+  std::iota(axes.begin(), axes.end(), Index(0));
+  return Axes(std::span<const Index>(axes.data(), x.shape().rank()));
+}
+
+/// The last `count` axes.
+Axes last_axes(std::size_t count) {
+  std::array<Index, Shape::max_rank> axes;
+  std::iota(axes.begin(), axes.end(), -static_cast<Index>(count));
+  return Axes(std::span<const Index>(axes.data(), count));
+}
+
+/// (x - mean) / sqrt(var + eps) over axes.
+template <class T>
+Variable<T> standardized(Variable<T> x, const Axes& axes, double eps) {
+  const Variable<T> centered = x - mean(x, axes, true);
+  return centered * rsqrt(mean(square(centered), axes, true) + eps);
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> var(Variable<T> x, const Axes& axes, bool keepdims, double correction) {
+  const Variable<T> total = sum(square(x - mean(x, axes, true)), axes, keepdims);
+  const double count = static_cast<double>(x.shape().elements()) /
+                       static_cast<double>(std::max<std::size_t>(1, total.shape().elements()));
+  return total / (count - correction);
+}
+template <class T>
+Variable<T> var(Variable<T> x) {
+  return var(x, all_axes(x));
+}
+template <class T>
+Variable<T> stddev(Variable<T> x, const Axes& axes, bool keepdims, double correction) {
+  return sqrt(var(x, axes, keepdims, correction));
+}
+template <class T>
+Variable<T> stddev(Variable<T> x) {
+  return stddev(x, all_axes(x));
+}
+
+template <class T>
+Variable<T> norm(Variable<T> x, const Axes& axes, double p, bool keepdims) {
+  if (!(p > 0)) throw ValueError("norm: p must be positive or infinite, got " + std::to_string(p));
+  if (p == 1) return sum(abs(x), axes, keepdims);
+  if (p == 2) return sqrt(sum(square(x), axes, keepdims));
+  if (p == infinity) return amax(abs(x), axes, keepdims);
+  // The root is infinitely steep at 0: there it is taken of 1 instead, and dropped.
+  const Variable<T> total = sum(pow(abs(x), p), axes, keepdims), one = x.tape().constant(Shape{}, T(1));
+  return masked(pow(where(total, total, one), 1 / p), total);
+}
+template <class T>
+Variable<T> norm(Variable<T> x) {
+  return norm(x, all_axes(x));
+}
+
+template <class T>
+Variable<T> normalize(Variable<T> x, double p, Index axis, double eps) {
+  return x / clip(norm(x, axis, p, true), eps, infinity);
+}
+
+template <class T>
+Variable<T> cosine_similarity(Variable<T> a, Variable<T> b, Index axis, double eps) {
+  return all_or_nothing(common_tape("cosine_similarity", a, b), [&] {
+    const auto length = [&](Variable<T> x) { return clip(norm(x, axis, 2, false), eps, infinity); };
+    return sum(a * b, axis) / (length(a) * length(b));
+  });
+}
+
+template <class T>
+Variable<T> layer_norm(Variable<T> x, std::size_t axes, double eps) {
+  if (axes == 0 || axes > x.shape().rank())
+    throw ShapeError("layer_norm: " + std::to_string(axes) + " axes of shape " + to_string(x.shape()) + "; name 1 to " +
+                     std::to_string(x.shape().rank()));
+  return standardized(x, last_axes(axes), eps);
+}
+
+template <class T>
+Variable<T> layer_norm(Variable<T> x, Variable<T> gain, Variable<T> bias, double eps) {
+  const Shape shape = x.shape(), over = gain.shape();
+  const bool fits = over.rank() > 0 && over.rank() <= shape.rank() && over == bias.shape() &&
+                    Shape(shape.end() - over.rank(), shape.end()) == over;
+  if (!fits)
+    throw ShapeError("layer_norm: gain " + to_string(over) + " and bias " + to_string(bias.shape()) + " for shape " +
+                     to_string(shape) + "; both have the extents of its last axes");
+  return all_or_nothing(common_tape("layer_norm", x, gain, bias),
+                        [&] { return standardized(x, last_axes(over.rank()), eps) * gain + bias; });
+}
+
+#define INSTANTIATE(T)                                                             \
+  template Variable<T> var(Variable<T>, const Axes&, bool, double);                \
+  template Variable<T> var(Variable<T>);                                           \
+  template Variable<T> stddev(Variable<T>, const Axes&, bool, double);             \
+  template Variable<T> stddev(Variable<T>);                                        \
+  template Variable<T> norm(Variable<T>, const Axes&, double, bool);               \
+  template Variable<T> norm(Variable<T>);                                          \
+  template Variable<T> normalize(Variable<T>, double, Index, double);              \
+  template Variable<T> cosine_similarity(Variable<T>, Variable<T>, Index, double); \
+  template Variable<T> layer_norm(Variable<T>, std::size_t, double);               \
+  template Variable<T> layer_norm(Variable<T>, Variable<T>, Variable<T>, double);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+namespace {
+// Made of other ops, but listed under the names users call.
+constexpr OpInfo var_info{.name = "var"};
+constexpr OpInfo stddev_info{.name = "stddev"};
+constexpr OpInfo norm_info{.name = "norm"};
+constexpr OpInfo normalize_info{.name = "normalize"};
+constexpr OpInfo cosine_similarity_info{.name = "cosine_similarity", .inputs = 2};
+constexpr OpInfo layer_norm_info{.name = "layer_norm", .inputs = OpInfo::any};
+}  // namespace
+
+std::vector<RegisteredOp> normalization_ops() {
+  return {{&var_info,
+           {{"all", {{3, 5}}, [](auto x) { return var(x[0]); }},
+            {"rows, biased", {{3, 5}}, [](auto x) { return var(x[0], 1, false, 0); }},
+            {"several axes, kept",
+             {{2, 3, 4}},
+             [](auto x) {
+               return var(x[0], {0, -1}, true);
+             }}},
+           {{{{0, 4}},
+             [](auto x) { return var(x[0], 0); },
+             "mean: axis 0 of shape (0, 4) is empty; there is no element to reduce"}}},
+          {&stddev_info,
+           {{"all", {{3, 5}}, [](auto x) { return stddev(x[0]); }},
+            {"columns, biased, kept", {{3, 5}}, [](auto x) { return stddev(x[0], 0, true, 0); }}},
+           {}},
+          {&norm_info,
+           {{"all", {{3, 5}}, [](auto x) { return norm(x[0]); }},
+            {"rows", {{3, 5}}, [](auto x) { return norm(x[0], 1); }},
+            {"p = 1, kept", {{3, 5}}, [](auto x) { return norm(x[0], 0, 1, true); }},
+            {"p = 3, several axes",
+             {{2, 3, 4}},
+             [](auto x) {
+               return norm(x[0], {0, 2}, 3);
+             }},
+            {"p infinite", {{3, 5}}, [](auto x) { return norm(x[0], 1, infinity); }}},
+           {{{{3}}, [](auto x) { return norm(x[0], 0, 0); }, "norm: p must be positive or infinite, got 0.000000"}}},
+          {&normalize_info,
+           {{"rows", {{3, 4}}, [](auto x) { return normalize(x[0]); }},
+            {"columns, p = 1", {{3, 4}}, [](auto x) { return normalize(x[0], 1, 0); }}},
+           {}},
+          {&cosine_similarity_info,
+           {{"rows", {{3, 4}, {3, 4}}, [](auto x) { return cosine_similarity(x[0], x[1]); }},
+            {"columns", {{3, 4}, {3, 4}}, [](auto x) { return cosine_similarity(x[0], x[1], 0); }}},
+           {}},
+          {&layer_norm_info,
+           {{"last axis", {{3, 5}}, [](auto x) { return layer_norm(x[0]); }},
+            {"two axes", {{2, 3, 4}}, [](auto x) { return layer_norm(x[0], 2, 1e-3); }},
+            {"gain and bias", {{2, 3, 5}, {5}, {5}}, [](auto x) { return layer_norm(x[0], x[1], x[2]); }}},
+           {{{{3, 4}, {3}, {3}},
+             [](auto x) { return layer_norm(x[0], x[1], x[2]); },
+             "layer_norm: gain (3) and bias (3) for shape (3, 4); both have the extents of its last axes"},
+            {{{3}}, [](auto x) { return layer_norm(x[0], 2); }, "layer_norm: 2 axes of shape (3); name 1 to 1"}}}};
+}
+
+}  // namespace autograd

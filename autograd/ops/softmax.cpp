@@ -1,0 +1,99 @@
+#include "autograd/ops/softmax.hpp"
+
+#include "autograd/apply.hpp"
+#include "autograd/kernels/log_sum_exp.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/elementary.hpp"
+#include "autograd/ops/reduction.hpp"
+#include "autograd/registry.hpp"
+
+namespace autograd {
+
+using kernels::for_each_line;
+using kernels::line;
+using kernels::log_sum_exp;
+
+namespace ops {
+
+// y = exp(x) / sum(exp(x)),   dx = y (g - sum(g y))
+struct Softmax {
+  static constexpr OpInfo info{.name = "softmax", .vjp_reads = Reads::output};
+  std::size_t axis;
+
+  Shape infer(Shapes inputs) const { return *inputs[0]; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    using std::exp;
+    const Shape& shape = *call.input().shape;
+    for_each_line(shape, axis, [&](std::size_t offset) {
+      const auto x = line(call.input().data, offset, shape, axis);
+      const auto y = line(call.output().data, offset, shape, axis);
+      const V total = log_sum_exp(x);
+      for (std::size_t k = 0; k < x.size; ++k) y[k] = exp(x[k] - total);
+    });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Variable<T> g = call.gradient(), y = call.output();
+    call.add(0, y * (g - sum(g * y, static_cast<Index>(axis), true)));
+  }
+  std::string attributes() const { return "axis=" + std::to_string(axis); }
+};
+
+// y = x - log(sum(exp(x))),   dx = g - exp(y) sum(g)
+struct LogSoftmax {
+  static constexpr OpInfo info{.name = "log_softmax", .vjp_reads = Reads::output};
+  std::size_t axis;
+
+  Shape infer(Shapes inputs) const { return *inputs[0]; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const Shape& shape = *call.input().shape;
+    for_each_line(shape, axis, [&](std::size_t offset) {
+      const auto x = line(call.input().data, offset, shape, axis);
+      const auto y = line(call.output().data, offset, shape, axis);
+      const V total = log_sum_exp(x);
+      for (std::size_t k = 0; k < x.size; ++k) y[k] = x[k] - total;
+    });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Variable<T> g = call.gradient(), y = call.output();
+    call.add(0, g - exp(y) * sum(g, static_cast<Index>(axis), true));
+  }
+  std::string attributes() const { return "axis=" + std::to_string(axis); }
+};
+
+}  // namespace ops
+
+template <class T>
+Variable<T> softmax(Variable<T> x, Index axis) {
+  return apply(ops::Softmax{normalize_axis("softmax", axis, x.shape().rank())}, x);
+}
+
+template <class T>
+Variable<T> log_softmax(Variable<T> x, Index axis) {
+  return apply(ops::LogSoftmax{normalize_axis("log_softmax", axis, x.shape().rank())}, x);
+}
+
+#define INSTANTIATE(T)                              \
+  template Variable<T> softmax(Variable<T>, Index); \
+  template Variable<T> log_softmax(Variable<T>, Index);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+std::vector<RegisteredOp> softmax_ops() {
+  return {{&ops::Softmax::info,
+           {{"rows", {{3, 5}}, [](auto x) { return softmax(x[0]); }},
+            {"columns", {{2, 3, 4}}, [](auto x) { return softmax(x[0], 1); }}},
+           {{{{3, 4}},
+             [](auto x) { return softmax(x[0], 2); },
+             "softmax: axis 2 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
+          {&ops::LogSoftmax::info,
+           {{"rows", {{3, 5}}, [](auto x) { return log_softmax(x[0]); }},
+            {"columns", {{2, 3, 4}}, [](auto x) { return log_softmax(x[0], 0); }}},
+           {}}};
+}
+
+}  // namespace autograd

@@ -1,0 +1,101 @@
+// Trigonometric and hyperbolic functions, element by element.
+#pragma once
+
+#include "autograd/op.hpp"
+#include "autograd/variable.hpp"
+
+namespace autograd {
+
+namespace ops {
+
+// y = sin(x),   dx = g cos(x)
+struct Sin {
+  static constexpr OpInfo info{.name = "sin", .vjp_reads = Reads::inputs, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return sin(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * cos(x)); }
+};
+
+// y = cos(x),   dx = -g sin(x)
+struct Cos {
+  static constexpr OpInfo info{.name = "cos", .vjp_reads = Reads::inputs, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return cos(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(-(g * sin(x))); }
+};
+
+// y = tan(x),   dx = g (1 + y^2)
+struct Tan {
+  static constexpr OpInfo info{.name = "tan", .vjp_reads = Reads::output, .domain = {-1.2, 1.2}, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return tan(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (1 + y * y)); }
+};
+
+// y = asin(x),   dx = g / sqrt(1 - x^2)
+struct Asin {
+  static constexpr OpInfo info{.name = "asin", .vjp_reads = Reads::inputs, .domain = {-0.9, 0.9}, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return asin(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / sqrt(1 - x * x)); }
+};
+
+// y = acos(x),   dx = -g / sqrt(1 - x^2)
+struct Acos {
+  static constexpr OpInfo info{.name = "acos", .vjp_reads = Reads::inputs, .domain = {-0.9, 0.9}, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return acos(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) {
+    return gradients(-(g / sqrt(1 - x * x)));
+  }
+};
+
+// y = atan(x),   dx = g / (1 + x^2)
+struct Atan {
+  static constexpr OpInfo info{.name = "atan", .vjp_reads = Reads::inputs, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return atan(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / (1 + x * x)); }
+};
+
+// y = sinh(x),   dx = g cosh(x)
+struct Sinh {
+  static constexpr OpInfo info{.name = "sinh", .vjp_reads = Reads::inputs, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return sinh(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * cosh(x)); }
+};
+
+// y = cosh(x),   dx = g sinh(x)
+struct Cosh {
+  static constexpr OpInfo info{.name = "cosh", .vjp_reads = Reads::inputs, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& x) { return cosh(x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * sinh(x)); }
+};
+
+// t = the angle of the point (x, y),   dy = g x / (x^2 + y^2),  dx = -g y / (x^2 + y^2)
+struct Atan2 {
+  static constexpr OpInfo info{.name = "atan2", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+  WENGERT_INLINE static auto forward(const auto& y, const auto& x) { return atan2(y, x); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& y, const auto& x) {
+    const auto scaled = g / (x * x + y * y);
+    return gradients(scaled * x, -(scaled * y));
+  }
+};
+
+}  // namespace ops
+
+template <class T>
+Variable<T> sin(Variable<T> x);
+template <class T>
+Variable<T> cos(Variable<T> x);
+template <class T>
+Variable<T> tan(Variable<T> x);
+template <class T>
+Variable<T> asin(Variable<T> x);
+template <class T>
+Variable<T> acos(Variable<T> x);
+template <class T>
+Variable<T> atan(Variable<T> x);
+template <class T>
+Variable<T> sinh(Variable<T> x);
+template <class T>
+Variable<T> cosh(Variable<T> x);
+/// The angle of the point (x, y), in (-pi, pi]. Throws ShapeError when the shapes do not broadcast.
+template <class T>
+Variable<T> atan2(Variable<T> y, Variable<T> x);
+
+}  // namespace autograd

@@ -1,0 +1,37 @@
+// What optimizers refuse of their options.
+#pragma once
+
+#include <string>
+
+#include "autograd/error.hpp"
+
+namespace nn::detail {
+
+[[noreturn]] inline void refuse_option(const char* what, double value) {
+  throw autograd::ValueError(std::string("optimizer: ") + what + ", got " + std::to_string(value));
+}
+
+inline void require_not_negative(const char* what, double value) {
+  if (!(value >= 0)) refuse_option(what, value);
+}
+
+inline void require_rate(const char* what, double value) {
+  if (!(value >= 0 && value < 1)) refuse_option(what, value);
+}
+
+/// Of Adam and its kin.
+template <class Options>
+void check_betas(const Options& options) {
+  require_rate("beta1 must be in [0, 1)", options.beta1);
+  require_rate("beta2 must be in [0, 1)", options.beta2);
+  require_not_negative("eps must not be negative", options.eps);
+  require_not_negative("weight_decay must not be negative", options.weight_decay);
+}
+
+/// 1, or -1 to go uphill.
+template <class T, class Options>
+T direction(const Options& options) {
+  return options.maximize ? T(-1) : T(1);
+}
+
+}  // namespace nn::detail

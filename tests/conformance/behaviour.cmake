@@ -1,0 +1,70 @@
+# What oracle_conformance does with good, wrong and broken files. Run with -D PROGRAM=<program> in a folder of its own.
+
+# check(<name> <file's text> <exit status> <regex of all it says>)
+function(check name text status says)
+  file(WRITE ${name}.json "${text}")
+  run("${name}" ${status} "${says}" ${name}.json)
+endfunction()
+
+function(run name status says)
+  execute_process(COMMAND ${PROGRAM} ${ARGN} RESULT_VARIABLE got OUTPUT_VARIABLE out ERROR_VARIABLE err)
+  if(NOT "${got}" STREQUAL "${status}")
+    message(SEND_ERROR "${name}: exit status ${got}, expected ${status}\n${out}${err}")
+  endif()
+  string(REGEX MATCHALL "\n" lines "${err}")
+  list(LENGTH lines count)
+  if(status EQUAL 2 AND NOT count EQUAL 1)
+    message(SEND_ERROR "${name}: ${count} lines of error instead of one\n${err}")
+  endif()
+  if(NOT "${out}${err}" MATCHES "${says}")
+    message(SEND_ERROR "${name}: expected to read ${says}\n${out}${err}")
+  endif()
+endfunction()
+
+# An ops file with one case, y = 2 a for a = (1, 2), of which a part can be replaced.
+function(ops_case name status says) # [<part> <what takes its place>]
+  set(text [=[{"format_version":1,"family":"ops","cases":[{"name":"double","op":"affine","attrs":{"mul":2,"add":0},
+"inputs":{"a":{"shape":[2],"data":[1,2]}},"outputs":[{"shape":[2],"data":[2,4]}],
+"cotangents":[{"shape":[2],"data":[1,10]}],"grads":{"a":{"shape":[2],"data":[2,20]}}}]}]=])
+  if(ARGC GREATER 3)
+    string(REPLACE "${ARGV3}" "${ARGV4}" replaced "${text}")
+    if(replaced STREQUAL text)
+      message(SEND_ERROR "${name}: nothing to replace by ${ARGV4}")
+    endif()
+    set(text "${replaced}")
+  endif()
+  check("${name}" "${text}" ${status} "${says}")
+endfunction()
+
+ops_case(right 0 "ops: 1 passed, 0 failed\n1 passed, 0 failed\n$")
+run(two_files 0 "\n2 passed, 0 failed\n$" right.json right.json)
+
+ops_case(wrong_value 1 "FAIL ops/double: outputs/0 .1.: expected 4.5, got 4\n.*0 passed, 1 failed\n$" "[2,4]" "[2,4.5]")
+ops_case(wrong_in_the_last_digits 1 "outputs/0 .1.: expected 4.000000000[0-9]*, got 4\n" "[2,4]" "[2,4.0000000001]")
+ops_case(wrong_gradient 1 "FAIL ops/double: grads/a .0.: expected 3, got 2 .and 1 more.\n" "[2,20]" "[3,20]")
+ops_case(wrong_output_shape 1 "outputs/0: expected shape .1., got .2." [=["shape":[2],"data":[2,4]]=] [=["shape":[1],"data":[2]]=])
+ops_case(unknown_family 1 "unknown family \"opera\".*opera: 0 passed, 1 failed\n" [=["ops"]=] [=["opera"]=])
+ops_case(unknown_op 1 "FAIL ops/double: unknown op \"affinity\"\n" "affine" "affinity")
+ops_case(unknown_attribute 1 "FAIL ops/double: unknown attrs/round\n" [=["add":0]=] [=["add":0,"round":true]=])
+ops_case(unknown_input 1 "FAIL ops/double: unknown inputs/b\n" [=["inputs":{]=] [=["inputs":{"b":{"shape":[],"data":[1]},]=])
+ops_case(refused_by_the_op 1 "FAIL ops/double: tril: shape .2. has fewer than two axes"
+         [=["affine","attrs":{"mul":2,"add":0}]=] [=["tril","attrs":{"diagonal":0}]=])
+
+ops_case(too_few_data 2 "too_few_data.json: .*/inputs/a: 2 data for shape .3." [=["a":{"shape":[2]]=] [=["a":{"shape":[3]]=])
+ops_case(overflowing_shape 2 "data for shape" [=["inputs":{"a":{"shape":[2],"data":[1,2]}}]=]
+         [=["inputs":{"a":{"shape":[4294967296,4294967296],"data":[]}}]=])
+ops_case(negative_extent 2 "no shape" [=["a":{"shape":[2]]=] [=["a":{"shape":[-2]]=])
+ops_case(deep_shape 2 "no shape" [=["a":{"shape":[2]]=] [=["a":{"shape":[1,1,1,1,1,1,1,1,2]]=])
+ops_case(text_for_a_number 2 "/inputs/a" "[1,2]" [=[[1,"2"]]=])
+ops_case(missing_input 2 "/inputs/a" [=["a":{"shape":[2],"data":[1,2]}]=] "")
+ops_case(missing_attribute 2 "/attrs/add" [=[,"add":0]=] "")
+ops_case(missing_outputs 2 "/outputs" [=["outputs"]=] [=["results"]=])
+ops_case(missing_name 2 "name" [=["name":"double",]=] "")
+ops_case(another_version 2 "format_version" [=["format_version":1]=] [=["format_version":2]=])
+ops_case(cases_no_array 2 "cases" [=["cases":[]=] [=["cases":3,"more":[]=])
+check(empty "" 2 "empty.json")
+check(cut [=[{"format_version":1,"family":"ops","cas]=] 2 "cut.json")
+check(no_object "[]" 2 "no_object.json")
+check(no_cases [=[{"format_version":1,"family":"ops","cases":[]}]=] 0 "\n?0 passed, 0 failed\n$")
+run(no_file 2 "no_such_file.json: can not be opened" no_such_file.json)
+run(no_argument 2 "usage")

@@ -1,0 +1,97 @@
+// Recurrent networks by PyTorch's names, and the comparison of their gradients.
+#include "conformance/networks.hpp"
+
+#include <algorithm>
+
+#include "autograd/error.hpp"
+#include "nn/lstm.hpp"
+
+namespace conformance {
+
+using autograd::FormatError;
+
+namespace {
+
+class LSTMNetwork final : public Network {
+ public:
+  explicit LSTMNetwork(const nn::LSTMOptions& options) : lstm_(options, generator_) {}
+
+  std::vector<std::pair<std::string, Parameter<double>*>> parameters() override { return parameters_of(lstm_); }
+
+  Outputs operator()(Variable<double> x, std::optional<Variable<double>> h0, std::optional<Variable<double>> c0,
+                     std::span<const std::size_t> lengths) override {
+    nn::LSTMCall<double> call{.lengths = lengths};
+    if (h0) call.initial.h = *h0;
+    if (c0) call.initial.c = *c0;
+    const auto [output, h_n, c_n] = lstm_(x, call);
+    return {output, h_n, c_n};
+  }
+
+ private:
+  autograd::Generator generator_{1};
+  nn::LSTM<double> lstm_;
+};
+
+}  // namespace
+
+std::unique_ptr<Network> make_network(const Case& c) {
+  const auto module = c.get<std::string>("/config/module");
+  const auto flag = [&](const char* key, bool otherwise) { return c.get(std::string("/config/") + key, otherwise); };
+  if (c.get("/config/dropout", 0.0) != 0) throw Unknown("config/dropout: it is random");
+  const auto nonlinearity = c.get<std::string>("/config/nonlinearity", "tanh");
+  if (module == "LSTM" && nonlinearity == "tanh")
+    return std::make_unique<LSTMNetwork>(nn::LSTMOptions{.input_size = c.get<std::size_t>("/config/input_size"),
+                                                         .hidden_size = c.get<std::size_t>("/config/hidden_size"),
+                                                         .num_layers = c.get<std::size_t>("/config/num_layers", 1),
+                                                         .bias = flag("bias", true),
+                                                         .batch_first = flag("batch_first", false),
+                                                         .bidirectional = flag("bidirectional", false),
+                                                         .proj_size = c.get<std::size_t>("/config/proj_size", 0)});
+  throw Unknown("module \"" + module + "\"");
+}
+
+void load(std::span<const std::pair<std::string, Parameter<double>*>> parameters, const Case& c,
+          const std::string& pointer) {
+  for (const std::string& name : c.keys(pointer)) {
+    const auto called = [&](const auto& parameter) { return parameter.first == name; };
+    if (std::none_of(parameters.begin(), parameters.end(), called) && name != "input" && name != "h0" && name != "c0")
+      throw Unknown(pointer.substr(1) + "/" + name);
+  }
+  for (const auto& [name, parameter] : parameters) {
+    const Array<double> value = c.tensor(pointer + "/" + name);
+    if (!(autograd::shape_of(value) == parameter->shape()))
+      throw FormatError("oracle " + c.name() + ", " + pointer + "/" + name + ": shape " +
+                        to_string(autograd::shape_of(value)) + ", the configuration asks for " +
+                        to_string(parameter->shape()));
+    parameter->update([&](auto& values) { values = value; });
+  }
+}
+
+std::vector<std::size_t> lengths_of(const Case& c) {
+  c.has("/config/enforce_sorted");  // how PyTorch was told about the lengths
+  if (!c.has("/config/lengths")) return {};
+  return c.get<std::vector<std::size_t>>("/config/lengths");
+}
+
+std::vector<Variable<double>> compare_leaves(Variable<double> total, std::span<const Leaf> leaves, const Case& c,
+                                             const std::string& pointer, Tolerance allowed, Findings& findings) {
+  Tape<double>& tape = total.tape();
+  std::vector<Variable<double>> variables;
+  for (const Leaf& leaf : leaves) {
+    variables.push_back(leaf.variable);
+    if (leaf.parameter) leaf.parameter->zero_grad();
+  }
+  tape.backward(total);
+  const auto gradients = grad(total, std::span<const Variable<double>>(variables));
+  for (std::size_t k = 0; k < leaves.size(); ++k) {
+    const std::string quantity = pointer.substr(1) + "/" + leaves[k].name;
+    const Array<double> expected = c.tensor(pointer + "/" + leaves[k].name);
+    findings.compare(quantity, gradients[k].copy(), expected, allowed);
+    findings.compare(quantity + " by backward()",
+                     leaves[k].parameter ? leaves[k].parameter->grad() : tape.gradient(leaves[k].variable), expected,
+                     allowed);
+  }
+  return gradients;
+}
+
+}  // namespace conformance

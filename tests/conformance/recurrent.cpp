@@ -1,0 +1,169 @@
+// Recurrent networks and cells: values, gradients, Hessian-vector products.
+#include "nn/recurrent.hpp"
+
+#include "autograd/error.hpp"
+#include "conformance/networks.hpp"
+#include "nn/cells.hpp"
+
+namespace conformance {
+
+using autograd::FormatError;
+
+namespace {
+
+/// A case on a tape: the leaves whose gradients it lists, and the loss as its outputs come in.
+struct Problem {
+  const Case& c;
+  Findings& findings;
+  Tolerance allowed;
+  Tape<double> tape = {};
+  std::vector<Leaf> leaves = {};
+  Variable<double> loss = {};
+
+  Problem(const Case& c, Findings& findings, const char* steps) : c(c), findings(findings) {
+    allowed = c.get<std::size_t>(std::string("/config/") + steps) >= 100 ? long_sequence : single;
+  }
+
+  /// A parameter of the module, whose tensors in the case may have another name.
+  void add_parameter(const std::string& name, Parameter<double>& parameter) {
+    leaves.push_back({"params/" + name, tape.parameter(parameter), &parameter});
+  }
+  Variable<double> leaf(const std::string& name) {
+    leaves.push_back({name, tape.variable(c.tensor("/" + name)), nullptr});
+    return leaves.back().variable;
+  }
+  std::optional<Variable<double>> maybe(const std::string& name) {
+    return c.has("/" + name) ? std::optional(leaf(name)) : std::nullopt;
+  }
+
+  /// Compares an output, and adds its share to the loss.
+  void output(const std::string& name, Variable<double> value) {
+    const Array<double> expected = c.tensor("/" + name);
+    findings.compare(name, value.copy(), expected, allowed);
+    if (!(value.shape() == autograd::shape_of(expected))) return;
+    add(inner(value, c.tensor("/loss_weights/" + name)));
+    if (name == "output") add(c.get<double>("/loss_quadratic") * sum(square(value)));
+  }
+  void add(Variable<double> part) { loss = loss ? loss + part : part; }
+
+  void finish() {
+    if (!loss || !findings.passed()) return;
+    findings.compare("loss", loss.item(), c.get<double>("/loss"), allowed);
+    compare_leaves(loss, leaves, c, "/grads", allowed, findings);
+  }
+};
+
+/// Throws FormatError unless the input has the steps, batch and features that the configuration says.
+void check_input(const Case& c, const Shape& shape, const char* steps) {
+  const bool batch_first = c.get("/config/batch_first", false);
+  const auto size = [&](const char* key) { return c.get<std::size_t>(std::string("/config/") + key); };
+  const Shape expected{size(batch_first ? "B" : steps), size(batch_first ? steps : "B"), size("input_size")};
+  if (!(shape == expected))
+    throw FormatError("oracle " + c.name() + ", /input: shape " + to_string(shape) + ", the configuration says " +
+                      to_string(expected));
+}
+
+}  // namespace
+
+void run_recurrent(const Case& c, Findings& findings) {
+  const std::unique_ptr<Network> network = make_network(c);
+  load(network->parameters(), c, "/params");
+  c.has("/config/initial_state");  // a remark: /h0 and /c0 say it
+  Problem problem(c, findings, "T");
+  for (const auto& [name, parameter] : network->parameters()) problem.add_parameter(name, *parameter);
+  const Variable<double> x = problem.leaf("input");
+  check_input(c, x.shape(), "T");
+  const auto h0 = problem.maybe("h0"), c0 = problem.maybe("c0");
+  const std::vector<std::size_t> lengths = lengths_of(c);
+  const Outputs outputs = (*network)(x, h0, c0, lengths);
+  problem.output("output", outputs.output);
+  problem.output("h_n", outputs.h_n);
+  if (outputs.c_n) problem.output("c_n", *outputs.c_n);
+  problem.finish();
+}
+
+void run_cell(const Case& c, Findings& findings) {
+  const auto module = c.get<std::string>("/config/module");
+  c.has("/config/nonlinearity");
+  if (module != "LSTMCell") throw Unknown("module \"" + module + "\"");
+  autograd::Generator generator(1);
+  nn::LSTMCell<double> cell({.input_size = c.get<std::size_t>("/config/input_size"),
+                             .hidden_size = c.get<std::size_t>("/config/hidden_size"),
+                             .bias = c.get("/config/bias", true)},
+                            generator);
+  const auto parameters = parameters_of(cell);
+  load(parameters, c, "/params");
+  Problem problem(c, findings, "steps");
+  for (const auto& [name, parameter] : parameters) problem.add_parameter(name, *parameter);
+  const Variable<double> x = problem.leaf("input");
+  check_input(c, x.shape(), "steps");
+  nn::LSTMState<double> state{problem.leaf("h0"), problem.leaf("c0")};
+  std::vector<Variable<double>> outputs;
+  for (std::size_t t = 0; t < x.shape()[0]; ++t) {
+    state = cell(select(x, 0, static_cast<Index>(t)), state);
+    outputs.push_back(state.h);
+  }
+  problem.output("output", autograd::stack(std::span<const Variable<double>>(outputs), 0));
+  problem.output("c_n", state.c);
+  problem.finish();
+}
+
+void run_lstm_variant(const Case& c, Findings& findings) {
+  const auto cell_name = c.get<std::string>("/config/cell");
+  if (cell_name != "lstm") throw Unknown("cell \"" + cell_name + "\"");
+  for (const char* option : {"peephole", "coupled"})
+    if (c.get(std::string("/config/") + option, false)) throw Unknown(std::string("config/") + option);
+  if (c.has("/config/layernorm") || c.has("/config/layernorm_eps")) throw Unknown("config/layernorm");
+  const std::size_t projection = c.get<std::size_t>("/config/proj_size", 0);
+  autograd::Generator generator(1);
+  nn::Recurrent recurrent(nn::LSTMCell<double>({.input_size = c.get<std::size_t>("/config/input_size"),
+                                                .hidden_size = c.get<std::size_t>("/config/hidden_size"),
+                                                .proj_size = projection},
+                                               generator),
+                          {.reverse = c.get("/config/reverse", false)});
+  // One bias: the other one is 0.
+  nn::LSTMCell<double>& cell = recurrent.cell;
+  cell.bias_hh->update([](auto& values) { values.fill(0); });
+  std::vector<std::pair<std::string, Parameter<double>*>> parameters{
+      {"Wx", &cell.weight_ih}, {"Wh", &cell.weight_hh}, {"b", &*cell.bias_ih}};
+  if (projection) parameters.emplace_back("Wp", &*cell.weight_hr);
+  load(parameters, c, "/params");
+
+  Problem problem(c, findings, "T");
+  for (const auto& [name, parameter] : parameters) problem.add_parameter(name, *parameter);
+  const Variable<double> x = problem.leaf("input");
+  check_input(c, x.shape(), "T");
+  const nn::LSTMState<double> initial{problem.leaf("h0"), problem.leaf("c0")};
+  const std::vector<std::size_t> lengths = lengths_of(c);
+  const auto result = recurrent(x, {.initial = initial, .lengths = lengths});
+  problem.output("output", result.output);
+  problem.output("h_n", result.state.h);
+  problem.output("c_n", result.state.c);
+  problem.finish();
+}
+
+void run_second_order(const Case& c, Findings& findings) {
+  const std::unique_ptr<Network> network = make_network(c);
+  const auto parameters = network->parameters();
+  load(parameters, c, "/values");
+  Tape<double> tape;
+  std::vector<Leaf> leaves;
+  for (const auto& [name, parameter] : parameters) leaves.push_back({name, tape.parameter(*parameter), parameter});
+  const auto leaf = [&](const std::string& name) -> std::optional<Variable<double>> {
+    if (!c.has("/values/" + name)) return std::nullopt;
+    leaves.push_back({name, tape.variable(c.tensor("/values/" + name)), nullptr});
+    return leaves.back().variable;
+  };
+  const auto x = leaf("input"), h0 = leaf("h0"), c0 = leaf("c0");
+  if (!x) throw FormatError("oracle " + c.name() + ", /values/input: missing");
+  check_input(c, x->shape(), "T");
+  const Variable<double> output = (*network)(*x, h0, c0, {}).output;
+  const Variable<double> loss = mse_loss(output, tape.constant(c.tensor("/target")), autograd::Reduction::sum);
+  findings.compare("loss_value", loss.item(), c.get<double>("/loss_value"), single);
+  const auto gradients = compare_leaves(loss, leaves, c, "/grads", single, findings);
+  Variable<double> along = tape.constant(Shape{}, 0);
+  for (std::size_t k = 0; k < leaves.size(); ++k) along = along + inner(gradients[k], c.tensor("/v/" + leaves[k].name));
+  compare_leaves(along, leaves, c, "/hvp", single, findings);
+}
+
+}  // namespace conformance
