@@ -200,7 +200,7 @@ class Reader : JsonScanner {
     else if (role == Role::attribute && text)
       attributes_.emplace_back(key(), std::move(*text));
     else if (role == Role::attribute && number)
-      attributes_.emplace_back(key(), number->approximate);
+      attributes_.emplace_back(key(), number->value());
     else if (role == Role::attribute && truth)
       attributes_.emplace_back(key(), *truth);
     else
@@ -286,7 +286,7 @@ class Reader : JsonScanner {
   double rounded(const Number& number) const {
     T value = 0;
     const std::errc error = std::from_chars(number.text.data(), number.text.data() + number.text.size(), value).ec;
-    if (error != std::errc()) value = static_cast<T>(number.approximate);  // beyond the range of T, up or down
+    if (error != std::errc()) value = static_cast<T>(number.value());  // beyond the range of T, up or down
     if (!std::isfinite(value)) fail("the number is too large for float32");
     return value;
   }

@@ -1,6 +1,7 @@
 #include "nn/io/json_scanner.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -59,9 +60,9 @@ struct JsonScanner::Events {
 
   bool null() { return scalar(nullptr); }
   bool boolean(bool value) { return scalar(value); }
-  bool number_integer(json::number_integer_t value) { return number(static_cast<double>(value)); }
-  bool number_unsigned(json::number_unsigned_t value) { return number(static_cast<double>(value)); }
-  bool number_float(double value, const std::string&) { return number(value); }
+  bool number_integer(json::number_integer_t) { return number(); }
+  bool number_unsigned(json::number_unsigned_t) { return number(); }
+  bool number_float(double, const std::string&) { return number(); }
   bool string(std::string& value) { return scalar(std::move(value)); }
   bool binary(json::binary_t&) { return false; }  // not in a text
   bool start_object(std::size_t) { return open(Container::object); }
@@ -90,7 +91,7 @@ struct JsonScanner::Events {
   }
 
  private:
-  bool number(double approximate) { return scalar(Number{scanner.number_text(), approximate}); }
+  bool number() { return scalar(Number{scanner.number_text()}); }
 
   bool scalar(Scalar value) {
     scanner.on_scalar(std::move(value));
@@ -101,7 +102,52 @@ struct JsonScanner::Events {
     if (scanner.path_.size() == max_depth) scanner.fail("nested more than " + std::to_string(max_depth) + " deep");
     scanner.on_open(container);
     scanner.path_.push_back({container});
+    if (container == Container::list) take_plain_numbers();
     return true;
+  }
+
+  /// Most of a file is plain numbers, and these need no parser. Takes the numbers of a list as far as each is plain and
+  /// has a comma and another value behind it, so that the parser, which has read no further than the bracket, finds
+  /// the rest of a list. What is not plain, or not right, is left to it.
+  void take_plain_numbers() {
+    const char* const end = scanner.text_.data() + scanner.text_.size();
+    const auto after_blanks = [end](const char* at) {
+      while (at != end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) ++at;
+      return at;
+    };
+    for (const char* first = after_blanks(scanner.at_);;) {
+      const char* const last = plain_number(first, end);
+      const char* const comma = last ? after_blanks(last) : end;
+      if (comma == end || *comma != ',') return;
+      const char* const next = after_blanks(comma + 1);
+      if (next == end || *next == ']') return;
+      scanner.at_ = last + 1;  // as far as the parser would have read
+      scalar(Number{{first, static_cast<std::size_t>(last - first)}});
+      scanner.at_ = first = next;
+    }
+  }
+
+  /// The end of a number of JSON that is certainly within the range of a double, or null.
+  static const char* plain_number(const char* at, const char* end) {
+    const char* const first = at;
+    const auto digits = [&] {
+      const char* const begin = at;
+      while (at != end && *at >= '0' && *at <= '9') ++at;
+      return at - begin;
+    };
+    if (at != end && *at == '-') ++at;
+    const bool zero = at != end && *at == '0';
+    const auto whole = digits();
+    if (whole == 0 || (zero && whole > 1)) return nullptr;
+    if (at != end && *at == '.' && (++at, digits() == 0)) return nullptr;
+    if (at != end && (*at == 'e' || *at == 'E')) {
+      ++at;
+      const bool negative = at != end && *at == '-';
+      if (at != end && (*at == '-' || *at == '+')) ++at;
+      const auto exponent = digits();
+      if (exponent == 0 || exponent > (negative ? 3 : 2)) return nullptr;
+    }
+    return at - first <= 40 ? at : nullptr;
   }
 
   bool close() {
@@ -155,6 +201,31 @@ void JsonScanner::check_bytes() {
     if (quoted && length > max_text) fail("a text of more than " + std::to_string(max_text) + " bytes");
     if (!quoted && length > max_digits) fail("a number of more than " + std::to_string(max_digits) + " characters");
   }
+}
+
+double JsonScanner::Number::value() const {
+  double result = 0;
+  const std::errc error = std::from_chars(text.data(), text.data() + text.size(), result).ec;
+  if (error != std::errc()) result = text.front() == '-' ? -0.0 : 0.0;  // larger ones are refused before
+  return result;
+}
+
+JsonScanner::NumbersAhead JsonScanner::numbers_ahead() const {
+  std::size_t count = 0, depth = 1;
+  bool within = false;
+  for (const char* at = at_, *end = text_.data() + text_.size(); at != end; ++at) {
+    const bool number = in_number(*at);
+    count += number && !within;
+    within = number;
+    if (number || *at == ',' || *at == ' ' || *at == '\n' || *at == '\r' || *at == '\t') continue;
+    if (*at == '[')
+      ++depth;
+    else if (*at == ']' && --depth == 0)
+      return {count, true};
+    else if (*at != ']')
+      break;
+  }
+  return {count, false};
 }
 
 /// The number that the parser has just read; it has looked at most one byte further.
