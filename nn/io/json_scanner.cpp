@@ -54,6 +54,17 @@ std::string shown(std::string_view text) {
   return result.substr(1, result.size() - 2);
 }
 
+std::string pointer_token(std::string_view key) {
+  std::string result;
+  for (const char c : shown(key)) {
+    if (c == '~' || c == '/')
+      result += c == '~' ? "~0" : "~1";
+    else
+      result += c;
+  }
+  return result;
+}
+
 /// What the parser calls.
 struct JsonScanner::Events {
   JsonScanner& scanner;
@@ -241,17 +252,7 @@ std::string JsonScanner::pointer() const {
   std::string result;
   for (const Step& step : path_) {
     if (&step == &path_.back() && step.container == Container::object && step.key.empty()) break;  // before its keys
-    result += '/';
-    if (step.container == Container::list) {
-      result += std::to_string(step.index);
-      continue;
-    }
-    for (const char c : shown(step.key)) {
-      if (c == '~' || c == '/')
-        result += c == '~' ? "~0" : "~1";
-      else
-        result += c;
-    }
+    result += '/' + (step.container == Container::list ? std::to_string(step.index) : pointer_token(step.key));
   }
   return result;
 }

@@ -90,4 +90,7 @@ class JsonScanner {
 /// A text from a file as it may stand in an error: short, in UTF-8, without control characters.
 std::string shown(std::string_view text);
 
+/// A key as it stands in a JSON pointer.
+std::string pointer_token(std::string_view key);
+
 }  // namespace nn::io
