@@ -203,7 +203,8 @@ Stream<T>::Stream(const io::Network& network) {
   require_sound(network);
   for (const Layer& layer : network.layers) {
     if (layer.directions.size() != 1)
-      throw ValueError("infer: " + layer.name + " is bidirectional, and a stream has no end to begin at; evaluate() "
+      throw ValueError("infer: " + layer.name +
+                       " is bidirectional, and a stream has no end to begin at; evaluate() "
                        "takes whole sequences");
     units_.emplace_back(layer, layer.directions[0]);
   }

@@ -224,7 +224,7 @@ double JsonScanner::Number::value() const {
 JsonScanner::NumbersAhead JsonScanner::numbers_ahead() const {
   std::size_t count = 0, depth = 1;
   bool within = false;
-  for (const char* at = at_, *end = text_.data() + text_.size(); at != end; ++at) {
+  for (const char *at = at_, *end = text_.data() + text_.size(); at != end; ++at) {
     const bool number = in_number(*at);
     count += number && !within;
     within = number;

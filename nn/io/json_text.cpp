@@ -43,8 +43,8 @@ void require_finite(const std::string& who, const std::string& name, const Tenso
     Shape index = tensor.shape;
     for (std::size_t axis = index.rank(), flat = k; axis-- > 0; flat /= tensor.shape[axis])
       index[axis] = flat % tensor.shape[axis];
-    throw ValueError(who + ": " + name + " is " + (std::isnan(value) ? "NaN" : "infinite") + " at " +
-                     to_string(index) + ", and JSON has no such number");
+    throw ValueError(who + ": " + name + " is " + (std::isnan(value) ? "NaN" : "infinite") + " at " + to_string(index) +
+                     ", and JSON has no such number");
   }
 }
 

@@ -248,9 +248,19 @@ std::string JsonNode::text() const {
   return text ? *text : "";
 }
 
+std::optional<std::string> JsonNode::maybe_text() const {
+  const std::string* const text = value_ ? std::get_if<std::string>(&value_->data) : nullptr;
+  return text ? std::optional(*text) : std::nullopt;
+}
+
 double JsonNode::number() const {
   const auto* const number = get<double>("a number");
   return number ? *number : 0;
+}
+
+std::optional<double> JsonNode::scalar() const {
+  const double* const number = value_ ? std::get_if<double>(&value_->data) : nullptr;
+  return number ? std::optional(*number) : std::nullopt;
 }
 
 std::size_t JsonNode::whole() const {
@@ -262,8 +272,7 @@ std::size_t JsonNode::whole() const {
 }
 
 bool JsonNode::truth() const {
-  if (value_)
-    if (const double* const number = std::get_if<double>(&value_->data)) return *number != 0;
+  if (const auto number = scalar()) return *number != 0;
   const bool* const truth = get<bool>("true or false");
   return truth && *truth;
 }

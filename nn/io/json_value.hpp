@@ -39,8 +39,8 @@ struct FileProblems : autograd::FormatError {
 
 class JsonDocument;
 
-/// A value and where it is. What a reader asks for and does not get is noted as a problem of the document, and the answer
-/// is empty, so that one run finds all problems.
+/// A value and where it is. What a reader asks for and does not get is noted as a problem of the document, and the
+/// answer is empty, so that one run finds all problems.
 class JsonNode {
  public:
   JsonNode(JsonDocument& document, JsonValue* value, std::string pointer)
@@ -53,11 +53,13 @@ class JsonNode {
   JsonNode at(const std::string& key) const;
   JsonNode find(const std::string& key) const;
 
-  std::vector<JsonNode> items() const;                              ///< of a list of anything
-  std::vector<std::pair<std::string, JsonNode>> members() const;    ///< of an object
+  std::vector<JsonNode> items() const;                            ///< of a list of anything
+  std::vector<std::pair<std::string, JsonNode>> members() const;  ///< of an object
   std::string text() const;
+  std::optional<std::string> maybe_text() const;  ///< a text, if it is one
   double number() const;
-  std::size_t whole() const;  ///< a number that is whole and not negative
+  std::optional<double> scalar() const;  ///< a number, if it is one
+  std::size_t whole() const;             ///< a number that is whole and not negative
   bool truth() const;
   /// An array, moved out of the document; of another shape than expected, it is a problem.
   Tensor tensor(const Shape& expected) const;

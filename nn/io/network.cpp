@@ -299,7 +299,8 @@ Weights weights_of(const Network& network) {
     for (const Arrays& arrays : layer.directions)
       for (const Tensor* const state : {&arrays.h0, &arrays.c0})
         if (std::any_of(state->values.begin(), state->values.end(), [](double value) { return value != 0; }))
-          throw ValueError(layer.name + " starts from a state that is not zero, which only nam files hold; write nam, "
+          throw ValueError(layer.name +
+                           " starts from a state that is not zero, which only nam files hold; write nam, "
                            "or drop the initial states");
     if (k > 0 && network.layers[k - 1].name == layer.name) {
       weights.modules.back().second.attributes[2].number += 1;  // num_layers

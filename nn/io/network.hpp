@@ -33,9 +33,9 @@ struct Layer {
   Kind kind = Kind::linear;
   std::string name = {};  ///< "lstm", "head"; layers of one name that follow one another are one module
   std::size_t input_size = 0;
-  std::size_t size = 0;                       ///< H, or the features of a linear layer
-  Activation activation = Activation::none;   ///< after a linear layer; tanh or relu in an RNN
-  bool reset_after = true;                    ///< GRU: n = tanh(.. + r (U h + b_hh)), otherwise tanh(.. + U (r h) + b_hh)
+  std::size_t size = 0;                      ///< H, or the features of a linear layer
+  Activation activation = Activation::none;  ///< after a linear layer; tanh or relu in an RNN
+  bool reset_after = true;  ///< GRU: n = tanh(.. + r (U h + b_hh)), otherwise tanh(.. + U (r h) + b_hh)
   std::vector<Arrays> directions = {Arrays()};  ///< forward, and in reverse
 
   bool recurrent() const { return kind != Kind::linear; }
@@ -54,10 +54,10 @@ const char* gate_order(Layer::Kind kind);
 struct Network {
   Dtype dtype = Dtype::float32;
   std::vector<Layer> layers = {};
-  std::size_t skip = 0;         ///< that many first inputs are added to the outputs
-  double input_gain_db = 0;     ///< before everything else
-  double output_gain_db = 0;    ///< after everything else
-  double sample_rate = 0;       ///< 0 where unknown
+  std::size_t skip = 0;       ///< that many first inputs are added to the outputs
+  double input_gain_db = 0;   ///< before everything else
+  double output_gain_db = 0;  ///< after everything else
+  double sample_rate = 0;     ///< 0 where unknown
   Metadata metadata = {};
   std::optional<SelfTest> self_test = {};
 
@@ -80,8 +80,8 @@ Weights weights_of(const Network& network);
 /// The arrays under PyTorch's names alone, without checking what else the network has.
 std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network);
 
-/// Gives every layer a name: "lstm", "gru", "rnn", "linear", counted from the second one on. Layers of the same kind and
-/// sizes that follow one another are one module.
+/// Gives every layer a name: "lstm", "gru", "rnn", "linear", counted from the second one on. Layers of the same kind
+/// and sizes that follow one another are one module.
 void name_layers(Network& network);
 
 }  // namespace nn::io

@@ -33,8 +33,8 @@ void verify_self_test(const Network& network, const std::string& where) {
   const std::size_t steps = test.input.shape.rank() == 2 ? test.input.shape[0] : 0;
   const auto check_shape = [&](const char* what, const Shape& found, std::size_t width) {
     if (found != Shape{steps, width})
-      throw FormatError(begin + what + " has shape " + to_string(found) + ", expected (time, " +
-                        std::to_string(width) + ")");
+      throw FormatError(begin + what + " has shape " + to_string(found) + ", expected (time, " + std::to_string(width) +
+                        ")");
   };
   check_shape("input", test.input.shape, network.input_size());
   check_shape("output", test.output.shape, network.output_size());
