@@ -88,7 +88,8 @@ Metadata from_json_text(M& module, std::string_view text, const LoadOptions& opt
   return detail::read(detail::contents(module), text, options);
 }
 
-/// The weights of a file, whatever the model. Throws FormatError for anything but a complete wengert/1 file.
+/// The weights of a file, whatever the model, with its self-test, which is not run. Throws FormatError for anything but
+/// a complete wengert/1 file.
 Weights read_json(std::string_view text, const std::string& source = {});
 
 /// The metadata of a file, whatever the model. Throws FormatError for anything but a complete wengert/1 file.

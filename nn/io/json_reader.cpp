@@ -129,7 +129,7 @@ class Reader : JsonScanner {
     if (!has_parameters_) refuse("\"parameters\" is missing");
     if (model_) check_model();
     file_.dtype = dtype_ == "float32" ? Dtype::float32 : Dtype::float64;
-    if (file_.self_test) check_self_test();
+    if (model_ && file_.self_test) check_self_test();
     return std::move(file_);
   }
 
@@ -371,12 +371,9 @@ class Reader : JsonScanner {
 
   /// Runs the model as it would be with the weights of the file.
   void check_self_test() const {
-    Weights weights = file_;
-    if (model_) {
-      weights.modules = model_->modules;
-      for (const auto& [name, parameter] : model_->parameters)
-        weights.tensors.emplace_back(name, Tensor{targets_.at(name).shape, targets_.at(name).values});
-    }
+    Weights weights{.dtype = file_.dtype, .modules = model_->modules, .self_test = file_.self_test};
+    for (const auto& [name, parameter] : model_->parameters)
+      weights.tensors.emplace_back(name, Tensor{targets_.at(name).shape, targets_.at(name).values});
     try {
       verify_self_test(network_of(weights), "load_json");
     } catch (const autograd::ValueError& error) {

@@ -223,20 +223,22 @@ double JsonScanner::Number::value() const {
 
 JsonScanner::NumbersAhead JsonScanner::numbers_ahead() const {
   std::size_t count = 0, depth = 1;
-  bool within = false;
+  bool within = false, nested = false;
   for (const char *at = at_, *end = text_.data() + text_.size(); at != end; ++at) {
     const bool number = in_number(*at);
     count += number && !within;
     within = number;
     if (number || *at == ',' || *at == ' ' || *at == '\n' || *at == '\r' || *at == '\t') continue;
-    if (*at == '[')
+    if (*at == '[') {
+      nested = nested || count == 0;
       ++depth;
-    else if (*at == ']' && --depth == 0)
-      return {count, true};
-    else if (*at != ']')
+    } else if (*at == ']' && --depth == 0) {
+      return {count, true, nested};
+    } else if (*at != ']') {
       break;
+    }
   }
-  return {count, false};
+  return {count, false, nested};
 }
 
 /// The number that the parser has just read; it has looked at most one byte further.

@@ -50,7 +50,8 @@ class JsonScanner {
   /// The numbers that follow the bracket of a list just opened, also in lists within it, up to whatever is neither.
   struct NumbersAhead {
     std::size_t count;
-    bool all;  ///< nothing else is in the list
+    bool all;     ///< nothing else is in the list
+    bool nested;  ///< the first thing in it is a list
   };
   NumbersAhead numbers_ahead() const;
 

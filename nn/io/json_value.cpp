@@ -53,7 +53,9 @@ class TreeReader : JsonScanner {
     }
     if (container == Container::list) {
       const NumbersAhead ahead = numbers_ahead();
-      if (ahead.all || ahead.count >= certain) {
+      // RTNeural's weights are a list of arrays, the one place where nested lists are not one array.
+      const bool several = ahead.nested && key_here() == "weights";
+      if (!several && (ahead.all || ahead.count >= certain)) {
         rows_ = {std::make_unique<Tensor>(), key_here()};
         rows_.tensor->values.reserve(ahead.count);
         return open_row();

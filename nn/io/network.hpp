@@ -20,11 +20,11 @@ std::optional<Activation> activation_named(const std::string& name);
 /// The arrays of one direction of one layer in PyTorch's layout: rows in gate blocks, i, f, g, o of an LSTM and r, z, n
 /// of a GRU. An array that the layer lacks is empty. A linear layer has weight_ih and bias_ih alone.
 struct Arrays {
-  Tensor weight_ih;         ///< (G H, I), G = 4 of an LSTM, 3 of a GRU, 1 otherwise
-  Tensor weight_hh;         ///< (G H, R), R = P with a projection, otherwise H
-  Tensor bias_ih, bias_hh;  ///< (G H)
-  Tensor weight_hr;         ///< (P, H), a projection of an LSTM
-  Tensor h0, c0;            ///< (R), (H): the state before the first step, zeros if empty
+  Tensor weight_ih = {};              ///< (G H, I), G = 4 of an LSTM, 3 of a GRU, 1 otherwise
+  Tensor weight_hh = {};              ///< (G H, R), R = P with a projection, otherwise H
+  Tensor bias_ih = {}, bias_hh = {};  ///< (G H)
+  Tensor weight_hr = {};              ///< (P, H), a projection of an LSTM
+  Tensor h0 = {}, c0 = {};            ///< (R), (H): the state before the first step, zeros if empty
 };
 
 struct Layer {

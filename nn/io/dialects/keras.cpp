@@ -1,4 +1,4 @@
-// Keras as JSON: what model_from_json() takes, with the weights in the order of get_weights() beside it.
+// Keras as JSON: what model_from_json() takes, with the weights beside it, in the order of get_weights().
 #include "nn/io/dialects/keras.hpp"
 
 #include <algorithm>
@@ -60,6 +60,11 @@ std::optional<Layer> read_layer(const JsonNode& node, std::size_t& width, std::v
 
 }  // namespace
 
+std::vector<std::string> array_names(const Layer& layer) {
+  if (!layer.recurrent()) return {"kernel", "bias"};
+  return {"kernel", "recurrent_kernel", "bias"};
+}
+
 void write_sequential(JsonWriter& json, const Network& network) {
   const std::vector<std::string> names = distinct_names(network);
   json.key("class_name").value("Sequential");
@@ -105,10 +110,11 @@ Files write_keras(const Output& output) {
   json.key("weights").object();
   const std::vector<std::string> names = distinct_names(network);
   for (std::size_t k = 0; k < network.layers.size(); ++k) {
-    json.key(names[k]).list();
-    for (const Tensor& tensor :
-         to_layout(network.layers[k], network.layers[k].directions[0], keras_layout, network.dtype))
-      json.tensor(names[k], tensor, network.dtype);
+    const Layer& layer = network.layers[k];
+    const std::vector<Tensor> tensors = to_layout(layer, layer.directions[0], keras_layout, network.dtype);
+    json.key(names[k]).object();
+    for (std::size_t a = 0; a < tensors.size(); ++a)
+      json.key(array_names(layer)[a]).tensor(names[k], tensors[a], network.dtype);
     json.close();
   }
   json.close();
@@ -123,16 +129,13 @@ Network read_keras(const Input& input) {
   Network network{.dtype = document.dtype(), .layers = read_sequential(document.root())};
   const JsonNode weights = document.root().at("weights");
   for (Layer& layer : network.layers) {
-    const JsonNode list = weights.at(layer.name);
-    const std::vector<JsonNode> arrays = list.items();
+    const JsonNode arrays = weights.at(layer.name);
     const std::vector<Shape> shapes = layout_shapes(layer, keras_layout);
-    if (list && arrays.size() != shapes.size())
-      list.problem("found " + std::to_string(arrays.size()) + " arrays, expected " + std::to_string(shapes.size()));
     std::vector<Tensor> tensors;
     const std::size_t problems = document.problems().size();
-    for (std::size_t k = 0; k < std::min(arrays.size(), shapes.size()); ++k)
-      tensors.push_back(arrays[k].tensor(shapes[k]));
-    if (document.problems().size() == problems && tensors.size() == shapes.size())
+    for (std::size_t k = 0; k < shapes.size(); ++k)
+      tensors.push_back(arrays.at(array_names(layer)[k]).tensor(shapes[k]));
+    if (arrays && document.problems().size() == problems)
       layer.directions = {from_layout(layer, std::move(tensors), keras_layout)};
   }
   read_extras(document.root(), network);

@@ -10,6 +10,9 @@ namespace nn::io::dialects {
 /// The keys "class_name" and "config".
 void write_sequential(JsonWriter& json, const Network& network);
 
+/// What Keras calls the arrays of its layout.
+std::vector<std::string> array_names(const Layer& layer);
+
 /// The layers without their arrays, under the names of the file; what can not be converted is a problem.
 std::vector<Layer> read_sequential(const JsonNode& node);
 

@@ -6,16 +6,6 @@
 
 namespace nn::io::dialects {
 
-namespace {
-
-/// The names of a layer's arrays, in the order of the layout.
-std::vector<std::string> array_names(const Layer& layer) {
-  if (!layer.recurrent()) return {"/kernel", "/bias"};
-  return {"/kernel", "/recurrent_kernel", "/bias"};
-}
-
-}  // namespace
-
 Files write_tfjs(const Output& output) {
   const Network& network = output.network;
   const std::string stem = output.file_name.substr(0, output.file_name.rfind('.'));
@@ -37,7 +27,7 @@ Files write_tfjs(const Output& output) {
     const std::vector<Tensor> tensors = to_layout(layer, layer.directions[0], keras_layout, Dtype::float32);
     for (std::size_t a = 0; a < tensors.size(); ++a) {
       json.object();
-      json.key("name").value(names[k] + array_names(layer)[a]);
+      json.key("name").value(names[k] + '/' + array_names(layer)[a]);
       json.key("shape").shape(tensors[a].shape);
       json.key("dtype").value("float32");
       json.close();
@@ -103,7 +93,7 @@ Network read_tfjs(const Input& input) {
     const std::vector<Shape> shapes = layout_shapes(layer, keras_layout);
     std::vector<Tensor> tensors;
     for (std::size_t a = 0; a < shapes.size(); ++a) {
-      const std::string name = layer.name + array_names(layer)[a];
+      const std::string name = layer.name + '/' + array_names(layer)[a];
       const auto place = std::find_if(places.begin(), places.end(), [&](const Place& p) { return p.name == name; });
       if (place == places.end()) {
         root.at("weightsManifest").problem(name + " is missing");
