@@ -165,6 +165,37 @@ Network read_network(const dialects::Input& input, Dialect dialect, const Import
   return network;
 }
 
+/// Which of the keys that tell formats apart are at the top of a file; "weight" stands for every key that contains it.
+class KeysAtTop : JsonScanner {
+ public:
+  KeysAtTop(const std::string& source, std::string_view bytes) : JsonScanner("load", source, bytes) {}
+
+  void read() { scan(); }
+  bool has(const char* key) const { return found_.contains(key); }
+
+ private:
+  void on_open(Container container) override {
+    if (depth_ == 0 && container != Container::object) mismatch(container, "an object");
+    ++depth_;
+  }
+  void on_key() override {
+    constexpr std::array telling{
+        "format", "parameters", "modelTopology", "class_name",        "config",       "model_data", "state_dict",
+        "layers", "in_shape",   "in_skip",       "image_data_format", "architecture", "out_gain",   "input_batch"};
+    if (depth_ != 1) return;
+    for (const char* const known : telling)
+      if (key() == known) found_.insert(known);
+    if (key().find("weight") != std::string::npos) found_.insert("weight");
+  }
+  void on_scalar(Scalar value) override {
+    if (depth_ == 0) mismatch(value, "an object");
+  }
+  void on_close() override { --depth_; }
+
+  std::set<std::string> found_;
+  std::size_t depth_ = 0;
+};
+
 /// By the keys at the top of a file of JSON, or the first bytes of another.
 Dialect detected(std::string_view bytes, const std::string& source) {
   const std::string where = "load" + (source.empty() ? "" : ": " + source);
@@ -177,26 +208,7 @@ Dialect detected(std::string_view bytes, const std::string& source) {
       return refuse("it is a PyTorch checkpoint or another archive; save its weights with safetensors");
     if (bytes.starts_with("\x89HDF")) return refuse("it is a Keras (HDF5) model; write its weights as JSON");
   }
-  // Keys at the top are told without reading the numbers.
-  struct Keys : JsonScanner {
-    using JsonScanner::JsonScanner;
-    std::set<std::string> keys;
-    std::size_t depth = 0;
-    void read() { scan(); }
-    bool has(const char* key) const { return keys.contains(key); }
-    void on_open(Container container) override {
-      if (depth == 0 && container != Container::object) mismatch(container, "an object");
-      ++depth;
-    }
-    void on_key() override {
-      if (depth == 1 && keys.size() < 100000) keys.insert(key().substr(0, 200));
-    }
-    void on_scalar(Scalar value) override {
-      if (depth == 0) mismatch(value, "an object");
-    }
-    void on_close() override { --depth; }
-  };
-  Keys keys("load", source, bytes);
+  KeysAtTop keys(source, bytes);
   keys.read();
   if (keys.has("format") && keys.has("parameters")) return Dialect::native;
   if (keys.has("modelTopology")) return Dialect::tfjs;
@@ -206,8 +218,7 @@ Dialect detected(std::string_view bytes, const std::string& source) {
   if (keys.has("architecture")) return Dialect::nam;
   if (keys.has("layers") || keys.has("in_shape"))
     return keys.has("in_skip") || keys.has("out_gain") || keys.has("input_batch") ? Dialect::aidax : Dialect::rtneural;
-  for (const std::string& key : keys.keys)
-    if (key.find("weight") != std::string::npos) return Dialect::state_dict;
+  if (keys.has("weight")) return Dialect::state_dict;
   if (keys.has("format")) return Dialect::native;  // whose reader says what is missing
   return refuse("no format that is known here: " + dialect_names());
 }

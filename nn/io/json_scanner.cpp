@@ -4,6 +4,7 @@
 #include <charconv>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "autograd/error.hpp"
@@ -18,6 +19,7 @@ namespace {
 constexpr std::size_t max_depth = 64;
 constexpr std::size_t max_digits = 1100;  // 2^-1074 in full, the longest number that a double can need, has 1076
 constexpr std::size_t max_shown = 80;
+constexpr std::size_t max_depth_ahead = 16;  // deeper lists are no arrays
 
 bool in_number(char c) { return (c >= '0' && c <= '9') || c == '-' || c == '+' || c == '.' || c == 'e' || c == 'E'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -68,6 +70,7 @@ std::string pointer_token(std::string_view key) {
 /// What the parser calls.
 struct JsonScanner::Events {
   JsonScanner& scanner;
+  const Damage* damage;  // the parser sees the text before it alone
 
   bool null() { return scalar(nullptr); }
   bool boolean(bool value) { return scalar(value); }
@@ -87,7 +90,13 @@ struct JsonScanner::Events {
     return true;
   }
 
+  [[noreturn]] void fail_damaged() {
+    scanner.at_ = scanner.text_.data() + damage->end;
+    scanner.fail(damage->what);
+  }
+
   bool parse_error(std::size_t, const std::string&, const json::exception& error) {
+    if (damage && scanner.bytes_read() == damage->begin) fail_damaged();
     if (error.id == 406) scanner.fail("the number is too large for a double");
     // What the parser says, without its prefix and position, and without the text that it repeats.
     std::string what = error.what();
@@ -121,7 +130,7 @@ struct JsonScanner::Events {
   /// has a comma and another value behind it, so that the parser, which has read no further than the bracket, finds
   /// the rest of a list. What is not plain, or not right, is left to it.
   void take_plain_numbers() {
-    const char* const end = scanner.text_.data() + scanner.text_.size();
+    const char* const end = scanner.text_.data() + (damage ? damage->begin : scanner.text_.size());
     const auto after_blanks = [end](const char* at) {
       while (at != end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) ++at;
       return at;
@@ -155,8 +164,13 @@ struct JsonScanner::Events {
       ++at;
       const bool negative = at != end && *at == '-';
       if (at != end && (*at == '-' || *at == '+')) ++at;
-      const auto exponent = digits();
-      if (exponent == 0 || exponent > (negative ? 3 : 2)) return nullptr;
+      const char* const begin = at;
+      const auto length = digits();
+      if (length == 0 || length > 3) return nullptr;
+      int exponent = 0;
+      std::from_chars(begin, at, exponent);
+      double value = 0;
+      if (!negative && whole + exponent > 308 && std::from_chars(first, at, value).ec != std::errc()) return nullptr;
     }
     return at - first <= 40 ? at : nullptr;
   }
@@ -187,31 +201,35 @@ JsonScanner::JsonScanner(std::string who, std::string source, std::string_view t
 
 void JsonScanner::scan() {
   path_.clear();
-  check_bytes();
+  const std::optional<Damage> damage = damage_of_bytes();
   at_ = text_.data();
-  const char* end = at_ + text_.size();
-  Events events{*this};
+  const char* end = at_ + (damage ? damage->begin : text_.size());
+  Events events{*this, damage ? &*damage : nullptr};
   json::sax_parse(Cursor{&at_}, Cursor{&end}, &events);
+  if (damage) events.fail_damaged();
 }
 
-void JsonScanner::check_bytes() {
+std::optional<JsonScanner::Damage> JsonScanner::damage_of_bytes() {
   if (text_.starts_with("\xEF\xBB\xBF")) refuse("it begins with a byte order mark; save it as UTF-8 without one");
   if (text_.starts_with("PK\x03\x04")) refuse("it is a PyTorch checkpoint or another archive, not JSON");
   if (text_.starts_with("\x89HDF")) refuse("it is a Keras (HDF5) model, not JSON");
   bool quoted = false, escaped = false;
   std::size_t length = 0;  // of the number or the text at hand
-  for (at_ = text_.data(); bytes_read() < text_.size();) {
-    const char c = *at_++;
-    if (c == '\0') fail("NUL, which a text does not contain");
+  for (std::size_t k = 0; k < text_.size(); ++k) {
+    const char c = text_[k];
+    if (c == '\0') return Damage{k, k + 1, "NUL, which a text does not contain"};
     length = quoted || in_number(c) ? length + 1 : 0;
     if (c == '"' && !escaped) {
       quoted = !quoted;
       length = 0;
     }
     escaped = quoted && c == '\\' && !escaped;
-    if (quoted && length > max_text) fail("a text of more than " + std::to_string(max_text) + " bytes");
-    if (!quoted && length > max_digits) fail("a number of more than " + std::to_string(max_digits) + " characters");
+    if (quoted && length > max_text)
+      return Damage{k - length, k + 1, "a text of more than " + std::to_string(max_text) + " bytes"};
+    if (!quoted && length > max_digits)
+      return Damage{k + 1 - length, k + 1, "a number of more than " + std::to_string(max_digits) + " characters"};
   }
+  return {};
 }
 
 double JsonScanner::Number::value() const {
@@ -229,6 +247,7 @@ JsonScanner::NumbersAhead JsonScanner::numbers_ahead() const {
     count += number && !within;
     within = number;
     if (number || *at == ',' || *at == ' ' || *at == '\n' || *at == '\r' || *at == '\t') continue;
+    if (*at == '[' && depth == max_depth_ahead) break;
     if (*at == '[') {
       nested = nested || count == 0;
       ++depth;

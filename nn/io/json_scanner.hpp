@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -79,7 +80,12 @@ class JsonScanner {
     std::size_t index = 0;
   };
 
-  void check_bytes();
+  /// What no parser should see: from `begin` on, noticed when `end` bytes had been read.
+  struct Damage {
+    std::size_t begin, end;
+    std::string what;
+  };
+  std::optional<Damage> damage_of_bytes();
   std::string_view number_text() const;
 
   std::string who_, source_;

@@ -19,8 +19,12 @@ constexpr std::size_t certain = 16;
 
 class TreeReader : JsonScanner {
  public:
-  TreeReader(const std::string& who, const std::string& source, std::string_view text, Dtype dtype, bool guessed)
-      : JsonScanner(who, source, text), dtype_(dtype), guessed_(guessed), values_allowed_(200 + text.size() / 20) {}
+  TreeReader(const std::string& who, const std::string& source, std::string_view text, Dtype dtype, bool guessed,
+             std::size_t file_size)
+      : JsonScanner(who, source, text),
+        dtype_(dtype),
+        guessed_(guessed),
+        values_allowed_(200 + std::max(file_size, text.size()) / 60) {}
 
   JsonValue read() {
     scan();
@@ -186,13 +190,14 @@ const char* what_is(const JsonValue& value) {
 FileProblems::FileProblems(const std::string& where, std::vector<Problem> all)
     : FormatError(first_of(where, all)), problems(std::move(all)) {}
 
-JsonDocument::JsonDocument(std::string who, std::string source, std::string_view text, std::optional<Dtype> dtype)
+JsonDocument::JsonDocument(std::string who, std::string source, std::string_view text, std::optional<Dtype> dtype,
+                           std::size_t file_size)
     : who_(std::move(who)), source_(std::move(source)), dtype_(dtype.value_or(Dtype::float32)) {
   try {
-    root_ = TreeReader(who_, source_, text, dtype_, !dtype).read();
+    root_ = TreeReader(who_, source_, text, dtype_, !dtype, file_size).read();
   } catch (const NotFloats&) {
     dtype_ = Dtype::float64;
-    root_ = TreeReader(who_, source_, text, dtype_, false).read();
+    root_ = TreeReader(who_, source_, text, dtype_, false, file_size).read();
   }
 }
 
@@ -200,7 +205,7 @@ void JsonDocument::finish() const {
   if (!problems_.empty()) throw FileProblems(where(), problems_);
 }
 
-void JsonNode::problem(const std::string& text) const { document_->add({value_ ? value_->byte : 0, pointer_, text}); }
+void JsonNode::problem(const std::string& text) const { document_->add({byte_, pointer_, text}); }
 
 template <class T>
 T* JsonNode::get(const char* expected) const {
@@ -216,7 +221,7 @@ JsonNode JsonNode::find(const std::string& key) const {
     if (auto* const object = std::get_if<JsonValue::Object>(&value_->data))
       for (auto& [own, value] : *object)
         if (own == key) return {*document_, &value, pointer};
-  return {*document_, nullptr, pointer};
+  return {*document_, nullptr, pointer, byte_};
 }
 
 JsonNode JsonNode::at(const std::string& key) const {

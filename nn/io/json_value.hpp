@@ -43,8 +43,9 @@ class JsonDocument;
 /// answer is empty, so that one run finds all problems.
 class JsonNode {
  public:
-  JsonNode(JsonDocument& document, JsonValue* value, std::string pointer)
-      : document_(&document), value_(value), pointer_(std::move(pointer)) {}
+  /// Where `value` is null, for a key that is missing, `byte` is where it was looked for.
+  JsonNode(JsonDocument& document, JsonValue* value, std::string pointer, std::size_t byte = 0)
+      : document_(&document), value_(value), pointer_(std::move(pointer)), byte_(value ? value->byte : byte) {}
 
   explicit operator bool() const { return value_ != nullptr; }
   bool null() const { return value_ && std::holds_alternative<std::nullptr_t>(value_->data); }
@@ -76,13 +77,16 @@ class JsonNode {
   JsonDocument* document_;
   JsonValue* value_;
   std::string pointer_;
+  std::size_t byte_;
 };
 
 class JsonDocument {
  public:
   /// `dtype` rounds the numbers of arrays; without one they are floats if every number of the file is one, or the
   /// shortest text of one. Throws FormatError for anything but JSON, ragged lists, and more than a file of weights has.
-  JsonDocument(std::string who, std::string source, std::string_view text, std::optional<Dtype> dtype = {});
+  /// `file_size` is that of the file of which the text is a part.
+  JsonDocument(std::string who, std::string source, std::string_view text, std::optional<Dtype> dtype = {},
+               std::size_t file_size = 0);
 
   JsonNode root() { return {*this, &root_, ""}; }
   Dtype dtype() const { return dtype_; }

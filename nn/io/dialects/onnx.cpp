@@ -189,7 +189,6 @@ Files write_onnx(const Output& output) {
 
   Message model;
   model.add(model::ir_version, std::uint64_t(8)).add(model::producer_name, "Wengert");
-  model.add(model::graph, graph.message());
   model.add(model::opset_import, Message().add(1, "").add(2, std::uint64_t(14)));
   Metadata metadata = network.metadata;
   if (network.self_test) {
@@ -200,6 +199,7 @@ Files write_onnx(const Output& output) {
     metadata["self_test"] = std::move(json).text();
   }
   for (const auto& [key, value] : metadata) model.add(model::metadata_props, Message().add(1, key).add(2, value));
+  model.add(model::graph, graph.message());  // last, so that a file that was cut has none
   return {{output.file_name, model.bytes()}};
 }
 

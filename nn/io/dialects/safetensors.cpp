@@ -118,7 +118,8 @@ Weights read_safetensors(const Input& input) {
                 std::to_string(input.bytes.size() - 8));
   const std::string_view header = input.bytes.substr(8, length), data = input.bytes.substr(8 + length);
 
-  JsonDocument document(input.who, input.source.empty() ? "header" : input.source + ", header", header, Dtype::float64);
+  JsonDocument document(input.who, input.source.empty() ? "header" : input.source + ", header", header, Dtype::float64,
+                        input.bytes.size());
   Weights weights{.dtype = Dtype::float32};
   std::vector<Entry> entries;
   for (const auto& [name, node] : document.root().members()) {
