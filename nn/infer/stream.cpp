@@ -6,7 +6,6 @@
 #include "autograd/error.hpp"
 #include "autograd/kernels/lane.hpp"
 #include "autograd/kernels/vector_product.hpp"
-#include "nn/io/layout.hpp"
 
 namespace nn::infer {
 
@@ -17,6 +16,32 @@ using io::Layer;
 using io::Tensor;
 
 namespace {
+
+/// So many columns of a matrix lie together, row after row: a product reads memory from front to back.
+template <class T>
+constexpr std::size_t panel = 4 * autograd::detail::lane_width<T>;
+
+/// The panels of the matrix (x.. | h..)ᵀ of weights (n, k1) and (n, k2).
+template <class T>
+std::vector<T> packed(const Tensor& first, const Tensor& second = {{0, 0}, {}}) {
+  const std::size_t n = first.shape[0], k1 = first.shape[1], k2 = second.shape[1];
+  std::vector<T> result;
+  result.reserve(n * (k1 + k2));
+  for (std::size_t begin = 0; begin < n; begin += panel<T>)
+    for (std::size_t row = 0; row < k1 + k2; ++row)
+      for (std::size_t column = begin; column < std::min(n, begin + panel<T>); ++column)
+        result.push_back(
+            static_cast<T>(row < k1 ? first.values[column * k1 + row] : second.values[column * k2 + row - k1]));
+  return result;
+}
+
+/// y = start + x B, for x (k), panels of B (k, n) and y (n); `start` may be null for zeros.
+template <class T>
+void product(std::size_t n, std::size_t k, const T* x, const T* panels, const T* start, T* y) {
+  for (std::size_t at = 0; at < n; at += panel<T>)
+    autograd::kernels::vector_matrix(std::min(panel<T>, n - at), k, x, panels + at * k, start ? start + at : nullptr,
+                                     y + at);
+}
 
 /// Appends a tensor, or `size` zeros for one that is not there.
 template <class T>
@@ -60,24 +85,28 @@ Unit<T>::Unit(const Layer& layer, const io::Arrays& arrays)
       size_(layer.size),
       recurrent_(layer.projection() ? layer.projection() : layer.size) {
   const std::size_t rows = layer.gates() * size_;
-  append(weight_, io::transposed(arrays.weight_ih));
+  const bool one_product = layer.recurrent() && kind_ != Layer::Kind::gru;
+  weight_ = one_product ? packed<T>(arrays.weight_ih, arrays.weight_hh) : packed<T>(arrays.weight_ih);
   append(bias_, arrays.bias_ih, rows);
   z_.resize(rows);
   row_.resize(input_ + recurrent_);
   if (!layer.recurrent()) return;
   append(h0_, arrays.h0, recurrent_);
   if (kind_ == Layer::Kind::gru) {
-    append(weight_h_, io::transposed(arrays.weight_hh));
+    // Resetting before the product needs that of the candidate apart.
+    const std::size_t gates = reset_after_ ? 3 * size_ : 2 * size_;
+    const auto middle = arrays.weight_hh.values.begin() + static_cast<std::ptrdiff_t>(gates * size_);
+    weight_h_ = packed<T>({{gates, size_}, {arrays.weight_hh.values.begin(), middle}});
+    if (!reset_after_) weight_n_ = packed<T>({{size_, size_}, {middle, arrays.weight_hh.values.end()}});
     append(bias_h_, arrays.bias_hh, rows);
     u_.resize(rows);
   } else {
-    append(weight_, io::transposed(arrays.weight_hh));
     for (std::size_t k = 0; k < arrays.bias_hh.values.size(); ++k)
       bias_[k] = static_cast<T>((arrays.bias_ih.empty() ? 0 : arrays.bias_ih.values[k]) + arrays.bias_hh.values[k]);
   }
   if (kind_ == Layer::Kind::lstm) append(c0_, arrays.c0, size_);
   if (layer.projection()) {
-    append(weight_hr_, io::transposed(arrays.weight_hr));
+    weight_hr_ = packed<T>(arrays.weight_hr);
     u_.resize(size_);
   }
   c_ = c0_;
@@ -102,12 +131,12 @@ const T* Unit<T>::step(const T* x) noexcept {
       gru();
       break;
     case Layer::Kind::rnn:
-      autograd::kernels::vector_matrix(size_, input_ + size_, row_.data(), weight_.data(), bias_.data(), z_.data());
+      product(size_, input_ + size_, row_.data(), weight_.data(), bias_.data(), z_.data());
       activate(z_.data(), size_);
       std::copy_n(z_.data(), size_, h);
       break;
     case Layer::Kind::linear:
-      autograd::kernels::vector_matrix(size_, input_, row_.data(), weight_.data(), bias_.data(), h);
+      product(size_, input_, row_.data(), weight_.data(), bias_.data(), h);
       activate(h, size_);
   }
   return h;
@@ -117,7 +146,7 @@ const T* Unit<T>::step(const T* x) noexcept {
 template <class T>
 void Unit<T>::lstm() noexcept {
   const std::size_t size = size_;
-  autograd::kernels::vector_matrix(4 * size, input_ + recurrent_, row_.data(), weight_.data(), bias_.data(), z_.data());
+  product(4 * size, input_ + recurrent_, row_.data(), weight_.data(), bias_.data(), z_.data());
   T* const h = weight_hr_.empty() ? row_.data() + input_ : u_.data();
   in_registers<T>(size, [&, z = z_.data(), c = c_.data()](std::size_t at, auto... rest) {
     const auto zi = load(z + at, rest...), zf = load(z + size + at, rest...);
@@ -126,8 +155,7 @@ void Unit<T>::lstm() noexcept {
     autograd::detail::store<T>(next, c + at, rest...);
     autograd::detail::store<T>(sigmoid(zo) * tanh(next), h + at, rest...);
   });
-  if (!weight_hr_.empty())
-    autograd::kernels::vector_matrix<T>(recurrent_, size, h, weight_hr_.data(), nullptr, row_.data() + input_);
+  if (!weight_hr_.empty()) product<T>(recurrent_, size, h, weight_hr_.data(), nullptr, row_.data() + input_);
 }
 
 // [zr | zz | zn] = x W + b,  [ur | uz | un] = h' U + b_h,  r = σ(zr + ur),  z = σ(zz + uz),
@@ -136,19 +164,15 @@ template <class T>
 void Unit<T>::gru() noexcept {
   const std::size_t size = size_;
   T *const h = row_.data() + input_, *const z = z_.data(), *const u = u_.data();
-  autograd::kernels::vector_matrix(3 * size, input_, row_.data(), weight_.data(), bias_.data(), z);
-  autograd::kernels::vector_matrix(3 * size, size, h, weight_h_.data(), bias_h_.data(), u);
+  product(3 * size, input_, row_.data(), weight_.data(), bias_.data(), z);
+  product(reset_after_ ? 3 * size : 2 * size, size, h, weight_h_.data(), bias_h_.data(), u);
   if (!reset_after_) {
-    // u_n anew, from the row r h' in the place of u_r, which is read by then.
+    // The row r h' takes the place of u_r, which is not read again.
     in_registers<T>(size, [&](std::size_t at, auto... rest) {
       const auto r = sigmoid(load(z + at, rest...) + load(u + at, rest...));
       autograd::detail::store<T>(r * load(h + at, rest...), u + at, rest...);
     });
-    std::copy_n(bias_h_.data() + 2 * size, size, u + 2 * size);
-    for (std::size_t k = 0; k < size; ++k) {
-      const T* const weights = weight_h_.data() + k * 3 * size + 2 * size;
-      for (std::size_t j = 0; j < size; ++j) u[2 * size + j] += u[k] * weights[j];
-    }
+    product(size, size, u, weight_n_.data(), bias_h_.data() + 2 * size, u + 2 * size);
   }
   in_registers<T>(size, [&](std::size_t at, auto... rest) {
     const auto un = load(u + 2 * size + at, rest...), zn = load(z + 2 * size + at, rest...);

@@ -33,11 +33,12 @@ class Unit {
   io::Layer::Kind kind_;
   io::Activation activation_;
   bool reset_after_;
-  std::size_t input_, size_, recurrent_;     // I; H; width of h
-  std::vector<T> weight_, weight_h_, bias_;  // (I + R, G H), or (I, G H) and (R, G H) of a GRU
-  std::vector<T> bias_h_, weight_hr_;        // GRU (3H); projection (H, P)
-  std::vector<T> row_;                       // [x | h]
-  std::vector<T> z_, u_, c_;                 // pre-activations, those of h in a GRU, cell state
+  std::size_t input_, size_, recurrent_;  // I; H; width of h
+  std::vector<T> weight_, bias_;          // of (x, h), or of x alone in a GRU and a linear layer
+  std::vector<T> weight_h_, weight_n_;    // of h in a GRU, of r h where it resets before the product
+  std::vector<T> bias_h_, weight_hr_;     // GRU (3H); projection (H, P)
+  std::vector<T> row_;                    // [x | h]
+  std::vector<T> z_, u_, c_;              // pre-activations, those of h in a GRU, cell state
   std::vector<T> h0_, c0_;
 };
 
