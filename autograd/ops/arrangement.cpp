@@ -48,6 +48,11 @@ template <class T>
 std::vector<Variable<T>> unbind(Variable<T> x, Index axis) {
   const std::size_t count = x.shape()[normalize_axis("unbind", axis, x.shape().rank())];
   std::vector<Variable<T>> result;
+  if (normalize_axis("unbind", axis, x.shape().rank()) == 0) {
+    result.resize(count);
+    unbind(x, std::span<Variable<T>>(result));
+    return result;
+  }
   for (std::size_t k = 0; k < count; ++k) result.push_back(select(x, axis, static_cast<Index>(k)));
   return result;
 }
@@ -203,7 +208,6 @@ namespace {
 constexpr OpInfo squeeze_info{.name = "squeeze"};
 constexpr OpInfo expand_dims_info{.name = "expand_dims"};
 constexpr OpInfo flatten_info{.name = "flatten"};
-constexpr OpInfo unbind_info{.name = "unbind"};
 constexpr OpInfo split_every_info{.name = "split_every"};
 constexpr OpInfo chunk_info{.name = "chunk"};
 constexpr OpInfo flip_info{.name = "flip"};
@@ -235,14 +239,6 @@ std::vector<RegisteredOp> arrangement_ops() {
            {{{{2, 3}},
              [](auto x) { return flatten(x[0], 1, 0); },
              "flatten: axis 1 comes after axis 0; name the first axis first"}}},
-          {&unbind_info,
-           {{"columns",
-             {{3, 4, 2}},
-             [](auto x) {
-               const auto each = unbind(x[0], 1);
-               return each[0] * each[3] - each[1];
-             }}},
-           {}},
           {&split_every_info,
            {{"rows",
              {{5, 3}},

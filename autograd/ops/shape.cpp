@@ -6,6 +6,7 @@
 #include "autograd/kernels/run.hpp"
 #include "autograd/kernels/strided.hpp"
 #include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/arrangement.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
@@ -808,6 +809,12 @@ std::vector<RegisteredOp> shape_ops() {
            return parts[0] * parts[2] + parts[1];
          }},
         {"one part", {{3, 4}}, [](auto x) { return unbind<3>(x[0])[1]; }},
+        {"columns",
+         {{3, 4, 2}},
+         [](auto x) {
+           const auto each = unbind(x[0], 1);
+           return each[0] * each[3] - each[1];
+         }},
         {"a part and the whole", {{2, 4}}, [](auto x) { return x[0] * unbind<2>(x[0])[1]; }}},
        {{{{}}, [](auto x) { return unbind<1>(x[0])[0]; }, "unbind: shape () has no first axis of extent 1"}}},
       {&ops::Concat::info,

@@ -1,5 +1,6 @@
 #include "nn/io/file.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <array>
@@ -51,15 +52,27 @@ class Temporary {
     check(std::fclose(std::exchange(file_, nullptr)) == 0);
   }
 
-  void rename(fs::perms permissions) {
+  /// A file that was there is renamed to `previous` first, if that is given.
+  void rename(fs::perms permissions, const fs::path& previous) {
     std::error_code error;
     if (permissions != fs::perms::unknown) fs::permissions(path_, permissions, error);
+    if (!error && !previous.empty() && fs::exists(target_)) fs::rename(target_, previous, error);
     if (!error) fs::rename(path_, target_, error);
     if (error) fail(target_, error.message());
     renamed_ = true;
+    sync_folder();
   }
 
  private:
+  /// So that the new name is on the disk too. A file system that can not is left to itself: the file is complete.
+  void sync_folder() const {
+    const fs::path folder = target_.parent_path();
+    const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY);
+    if (descriptor < 0) return;
+    ::fsync(descriptor);
+    ::close(descriptor);
+  }
+
   void check(bool done) const {
     if (!done) fail(target_, reason(errno));
   }
@@ -93,13 +106,13 @@ std::string read_stream(std::istream& stream, std::size_t expected) {
   return text;
 }
 
-void replace_file(const fs::path& path, std::string_view contents) {
+void replace_file(const fs::path& path, std::string_view contents, const fs::path& previous) {
   std::error_code error;
   const fs::file_status old = fs::status(path, error);
   if (fs::exists(old) && !fs::is_regular_file(old)) fail(path, "it is not a regular file");
   Temporary temporary(fs::exists(old) ? fs::canonical(path, error) : path);
   temporary.write(contents);
-  temporary.rename(fs::exists(old) ? old.permissions() : fs::perms::unknown);
+  temporary.rename(fs::exists(old) ? old.permissions() : fs::perms::unknown, previous);
 }
 
 }  // namespace nn::io

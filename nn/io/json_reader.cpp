@@ -10,6 +10,7 @@
 #include "nn/io/json.hpp"
 #include "nn/io/json_format.hpp"
 #include "nn/io/json_scanner.hpp"
+#include "nn/io/self_test.hpp"
 
 namespace nn::io {
 
@@ -33,12 +34,14 @@ enum class Role {
   parameters,
   metadata,
   module,
+  self_test,
   parameter,
   modules,
   shape,
   data,
   extent,
   number,
+  tolerance,
   attribute,
   header,
   note,
@@ -48,11 +51,13 @@ constexpr std::array expected{"an object",
                               "an object",
                               "an object",
                               "an object",
+                              "an object with \"input\", \"output\" and \"tolerance\"",
                               "an object with \"shape\" and \"data\"",
                               "a list of objects",
                               "a list of extents",
                               "a flat list of numbers",
                               "a whole number, not negative",
+                              "a number",
                               "a number",
                               "a text, a number, true or false",
                               "a text",
@@ -98,17 +103,22 @@ struct Target {
 class Reader : JsonScanner {
  public:
   /// Without a model, names and shapes are not compared.
-  Reader(std::string who, std::string source, std::string_view text, const detail::MutableContents* model,
+  Reader(std::string who, std::string source, std::string_view text, const detail::Contents* model,
          const LoadOptions& options)
       : JsonScanner(std::move(who), std::move(source), text), model_(model), options_(options) {
     if (!model_) return;
-    detail::check_parameters("load_json", *model_);
+    detail::ParameterCheck check("load_json");
     for (const auto& [name, parameter] : model_->parameters)
-      targets_[name].shape = std::visit([](const auto* p) { return p->shape(); }, parameter);
+      std::visit(
+          [&](const auto* p) {
+            check(name, detail::dtype_of(*p));
+            targets_[name].shape = p->shape();
+          },
+          parameter);
   }
 
-  /// The metadata of the file, once everything else has proved good.
-  Metadata read() {
+  /// What the file has, once everything has proved good. The tensors of a model stay here.
+  Weights read() {
     scan();
     if (skipping_ && header_known()) {
       skipping_ = false;
@@ -118,7 +128,9 @@ class Reader : JsonScanner {
     if (dtype_.empty()) refuse("\"dtype\" is missing");
     if (!has_parameters_) refuse("\"parameters\" is missing");
     if (model_) check_model();
-    return std::move(metadata_);
+    file_.dtype = dtype_ == "float32" ? Dtype::float32 : Dtype::float64;
+    if (model_ && file_.self_test) check_self_test();
+    return std::move(file_);
   }
 
   /// What the file has for a parameter of the model.
@@ -142,6 +154,8 @@ class Reader : JsonScanner {
         return Role::attribute;
       case Role::parameters:
         return Role::parameter;
+      case Role::self_test:
+        return key() == "tolerance" ? Role::tolerance : Role::parameter;
       case Role::parameter:
         return key() == "shape" ? Role::shape : Role::data;
       case Role::shape:
@@ -161,6 +175,7 @@ class Reader : JsonScanner {
     if (key() == "modules") return Role::modules;
     if (key() == "parameters") return Role::parameters;
     if (key() == "metadata") return Role::metadata;
+    if (key() == "self_test") return Role::self_test;
     return Role::anything;
   }
 
@@ -170,8 +185,9 @@ class Reader : JsonScanner {
     if (!fits && role != Role::anything) mismatch(container, expectation(role));
     if (role == Role::parameters) has_parameters_ = true;
     if (role == Role::module) attributes_.clear();
+    if (role == Role::self_test) file_.self_test.emplace();
     if (role == Role::parameter) begin_parameter();
-    if (role == Role::data && target_) target_->values.reserve(std::min(capacity_, values_left()));
+    if (role == Role::data && target_) target_->values.reserve(std::min(capacity_, numbers_ahead().count));
     levels_.push_back({role});
   }
 
@@ -181,6 +197,8 @@ class Reader : JsonScanner {
     if (level.role == Role::file) check_top(key());
     if (level.role == Role::parameter && key() != "shape" && key() != "data")
       fail("unknown key; a parameter has \"shape\" and \"data\"");
+    if (level.role == Role::self_test && key() != "input" && key() != "output" && key() != "tolerance")
+      fail("unknown key; a self-test has \"input\", \"output\" and \"tolerance\"");
     if (!level.keys.insert(key()).second) fail("the key occurs twice");
     if (level.role != Role::parameters && level.keys.size() > detail::max_keys)
       fail("more than " + std::to_string(detail::max_keys) + " keys");
@@ -196,11 +214,13 @@ class Reader : JsonScanner {
     if (role == Role::extent && number && add_extent(number->text)) return;
     if (role == Role::header && text) return read_header(*text);
     if (role == Role::note && text)
-      metadata_[key()] = std::move(*text);
+      file_.metadata[key()] = std::move(*text);
+    else if (role == Role::tolerance && number)
+      file_.self_test->tolerance = number->value();
     else if (role == Role::attribute && text)
       attributes_.emplace_back(key(), std::move(*text));
     else if (role == Role::attribute && number)
-      attributes_.emplace_back(key(), number->approximate);
+      attributes_.emplace_back(key(), number->value());
     else if (role == Role::attribute && truth)
       attributes_.emplace_back(key(), *truth);
     else
@@ -212,6 +232,9 @@ class Reader : JsonScanner {
     levels_.pop_back();
     if (level.role == Role::parameter) end_parameter(level.keys);
     if (level.role == Role::module) end_module();
+    if (level.role == Role::self_test)
+      for (const char* key : {"input", "output", "tolerance"})
+        if (!level.keys.contains(key)) fail("\"" + std::string(key) + "\" is missing");
   }
 
   bool header_known() const { return !format_.empty() && !dtype_.empty(); }
@@ -249,7 +272,7 @@ class Reader : JsonScanner {
     }
   }
 
-  bool model_is_float() const { return model_ && detail::is_float(*model_); }
+  bool model_is_float() const { return model_ && model_->dtype() == Dtype::float32; }
 
   std::string foreign() const {
     const std::string what = "not a " + std::string(detail::format_name) + " file, \"format\" is missing";
@@ -258,9 +281,16 @@ class Reader : JsonScanner {
   }
 
   void begin_parameter() {
+    in_self_test_ = levels_.back().role == Role::self_test;
     const auto found = targets_.find(key());
-    target_ = found == targets_.end() ? nullptr : &found->second;
-    capacity_ = target_ ? target_->shape.elements() : 0;
+    if (model_ && !in_self_test_) {
+      target_ = found == targets_.end() ? nullptr : &found->second;
+      capacity_ = target_ ? target_->shape.elements() : 0;
+    } else {
+      loose_ = {};
+      target_ = &loose_;
+      capacity_ = std::size_t(-1);
+    }
     shape_ = {};
     count_ = 0;
   }
@@ -286,7 +316,7 @@ class Reader : JsonScanner {
   double rounded(const Number& number) const {
     T value = 0;
     const std::errc error = std::from_chars(number.text.data(), number.text.data() + number.text.size(), value).ec;
-    if (error != std::errc()) value = static_cast<T>(number.approximate);  // beyond the range of T, up or down
+    if (error != std::errc()) value = static_cast<T>(number.value());  // beyond the range of T, up or down
     if (!std::isfinite(value)) fail("the number is too large for float32");
     return value;
   }
@@ -296,10 +326,15 @@ class Reader : JsonScanner {
       if (!keys.contains(key)) fail("\"" + std::string(key) + "\" is missing");
     if (!holds(shape_, count_))
       fail("shape " + to_string(shape_) + " does not fit the " + std::to_string(count_) + " numbers of data");
-    if (!target_) {
-      if (model_) unexpected_.add(shown(key()));
+    if (target_ == &loose_) {
+      Tensor tensor{shape_, std::move(loose_.values)};
+      if (!in_self_test_)
+        file_.tensors.emplace_back(key(), std::move(tensor));
+      else
+        (key() == "input" ? file_.self_test->input : file_.self_test->output) = std::move(tensor);
       return;
     }
+    if (!target_) return unexpected_.add(shown(key()));
     target_->found = true;
     if (shape_ == target_->shape) return;
     wrong_shape_.add(key() + ": file " + to_string(shape_) + ", model " + to_string(target_->shape));
@@ -307,7 +342,7 @@ class Reader : JsonScanner {
   }
 
   void end_module() {
-    if (!model_) return;
+    if (!model_) return keep_module();
     for (const auto& [path, description] : model_->modules) {
       if (std::find(attributes_.begin(), attributes_.end(), Attribute("name", path)) == attributes_.end()) continue;
       std::vector<Attribute> own = description.attributes;
@@ -317,6 +352,32 @@ class Reader : JsonScanner {
           if (ours.name == theirs.name && !(ours == theirs))
             different_.add(path + (path.empty() ? "" : ".") + ours.name + ": file " + shown_value(theirs) + ", model " +
                            shown_value(ours));
+    }
+  }
+
+  void keep_module() {
+    if (file_.modules.size() == detail::max_keys) fail("more than " + std::to_string(detail::max_keys) + " modules");
+    std::pair<std::string, Description> module;
+    for (Attribute& attribute : attributes_) {
+      if (attribute.name == "name")
+        module.first = attribute.text;
+      else if (attribute.name == "type")
+        module.second.type = attribute.text;
+      else
+        module.second.attributes.push_back(std::move(attribute));
+    }
+    file_.modules.push_back(std::move(module));
+  }
+
+  /// Runs the model as it would be with the weights of the file.
+  void check_self_test() const {
+    Weights weights{.dtype = file_.dtype, .modules = model_->modules, .self_test = file_.self_test};
+    for (const auto& [name, parameter] : model_->parameters)
+      weights.tensors.emplace_back(name, Tensor{targets_.at(name).shape, targets_.at(name).values});
+    try {
+      verify_self_test(network_of(weights), "load_json");
+    } catch (const autograd::ValueError& error) {
+      refuse(std::string("it has a self-test that can not be run, ") + error.what() + "; remove \"self_test\" from it");
     }
   }
 
@@ -335,7 +396,7 @@ class Reader : JsonScanner {
     if (all.count) throw autograd::FormatError("load_json: " + all.names);
   }
 
-  const detail::MutableContents* model_;
+  const detail::Contents* model_;
   LoadOptions options_;
 
   std::vector<Level> levels_;
@@ -343,8 +404,9 @@ class Reader : JsonScanner {
   std::string format_, dtype_;
   std::size_t dialect_ = dialects.size();
   bool state_dict_ = false;
-  bool has_parameters_ = false;
-  Metadata metadata_;
+  bool has_parameters_ = false, in_self_test_ = false;
+  Weights file_;
+  Target loose_;  // the array at hand where it belongs to no model
 
   // The parameter at hand.
   Target* target_ = nullptr;
@@ -358,34 +420,26 @@ class Reader : JsonScanner {
   Faults unexpected_, wrong_shape_, different_;
 };
 
-Metadata read(const detail::MutableContents& model, std::string source, std::string_view text,
-              const LoadOptions& options) {
+Metadata read(const detail::Contents& model, std::string source, std::string_view text, const LoadOptions& options) {
   Reader reader("load_json", std::move(source), text, &model, options);
-  Metadata metadata = reader.read();
-  for (const auto& [name, parameter] : model.parameters)
-    std::visit(
-        [&values = reader.values(name)]<class T>(Parameter<T>* p) {
-          p->update([&](auto& target) {
-            std::transform(values.begin(), values.end(), target.data(), [](double v) { return static_cast<T>(v); });
-          });
-        },
-        parameter);
-  return metadata;
+  Weights file = reader.read();
+  detail::assign(model, [&](const std::string& name) -> const std::vector<double>& { return reader.values(name); });
+  return std::move(file.metadata);
 }
 
 }  // namespace
 
 namespace detail {
 
-Metadata read(const MutableContents& model, std::string_view text, const LoadOptions& options) {
+Metadata read(const Contents& model, std::string_view text, const LoadOptions& options) {
   return io::read(model, "", text, options);
 }
 
-Metadata load(const MutableContents& model, const std::filesystem::path& path, const LoadOptions& options) {
+Metadata load(const Contents& model, const std::filesystem::path& path, const LoadOptions& options) {
   return io::read(model, path.string(), read_file(path), options);
 }
 
-Metadata load(const MutableContents& model, std::istream& stream, const LoadOptions& options) {
+Metadata load(const Contents& model, std::istream& stream, const LoadOptions& options) {
   return io::read(model, "", read_stream(stream), options);
 }
 
@@ -393,7 +447,11 @@ Metadata load(const MutableContents& model, std::istream& stream, const LoadOpti
 
 Metadata read_metadata(const std::filesystem::path& path) {
   const std::string text = read_file(path);
-  return Reader("read_metadata", path.string(), text, nullptr, {}).read();
+  return Reader("read_metadata", path.string(), text, nullptr, {}).read().metadata;
+}
+
+Weights read_json(std::string_view text, const std::string& source) {
+  return Reader("load_json", source, text, nullptr, {}).read();
 }
 
 }  // namespace nn::io

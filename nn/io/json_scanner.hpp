@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,7 +22,9 @@ class JsonScanner {
   enum class Container { object, list };
   struct Number {
     std::string_view text;  ///< as in the file
-    double approximate;
+
+    /// The nearest double, which is finite; 0 of either sign for what is too small.
+    double value() const;
   };
   using Scalar = std::variant<std::nullptr_t, bool, Number, std::string>;
 
@@ -45,6 +48,20 @@ class JsonScanner {
   /// An upper bound for how many values of at least one byte are still to come in a list.
   std::size_t values_left() const { return (text_.size() - bytes_read()) / 2 + 1; }
 
+  /// The numbers that follow the bracket of a list just opened, also in lists within it, up to whatever is neither.
+  struct NumbersAhead {
+    std::size_t count;
+    bool all;     ///< nothing else is in the list
+    bool nested;  ///< the first thing in it is a list
+  };
+  NumbersAhead numbers_ahead() const;
+
+  /// How many bytes have been read.
+  std::size_t bytes_read() const { return static_cast<std::size_t>(at_ - text_.data()); }
+
+  /// The JSON pointer of the value at hand.
+  std::string pointer() const;
+
   /// Throws FormatError with the bytes read so far and the pointer of the value at hand.
   [[noreturn]] void fail(const std::string& what) const;
 
@@ -63,9 +80,12 @@ class JsonScanner {
     std::size_t index = 0;
   };
 
-  std::size_t bytes_read() const { return static_cast<std::size_t>(at_ - text_.data()); }
-  void check_bytes();
-  std::string pointer() const;
+  /// What no parser should see: from `begin` on, noticed when `end` bytes had been read.
+  struct Damage {
+    std::size_t begin, end;
+    std::string what;
+  };
+  std::optional<Damage> damage_of_bytes();
   std::string_view number_text() const;
 
   std::string who_, source_;
@@ -76,5 +96,8 @@ class JsonScanner {
 
 /// A text from a file as it may stand in an error: short, in UTF-8, without control characters.
 std::string shown(std::string_view text);
+
+/// A key as it stands in a JSON pointer.
+std::string pointer_token(std::string_view key);
 
 }  // namespace nn::io

@@ -1,37 +1,14 @@
 // Bad files: refused with their place, fast, in little memory, and the model is what it was.
-#include <malloc.h>
-
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <ctime>
-#include <new>
 
 #include "autograd/error.hpp"
 #include "catch.hpp"
+#include "heap.hpp"
 #include "models.hpp"
 #include "nn/io/json.hpp"
 #include "nn/io/json_scanner.hpp"
-
-// Counts the bytes that live on the heap.
-namespace {
-std::size_t live_bytes = 0, peak_bytes = 0;
-}
-void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
-  void* const block = std::malloc(size ? size : 1);
-  live_bytes += malloc_usable_size(block);
-  peak_bytes = std::max(peak_bytes, live_bytes);
-  return block;
-}
-void* operator new(std::size_t size) {
-  if (void* const block = operator new(size, std::nothrow)) return block;
-  throw std::bad_alloc();
-}
-void operator delete(void* block) noexcept {
-  live_bytes -= malloc_usable_size(block);
-  std::free(block);
-}
-void operator delete(void* block, std::size_t) noexcept { operator delete(block); }
 
 using autograd::FormatError;
 using Catch::Matchers::ContainsSubstring;
@@ -316,7 +293,7 @@ TEST_CASE("bad files are refused with their place, fast, in little memory, and t
     Small<float> model;
     const std::string before = state(model);
     std::string error = "(no error)";
-    const std::size_t live = peak_bytes = live_bytes;
+    const std::size_t live = heap::begin();
     const std::clock_t start = std::clock();
     try {
       from_json_text(model, text);
@@ -324,7 +301,7 @@ TEST_CASE("bad files are refused with their place, fast, in little memory, and t
       error = std::string(e.what(), std::min(std::strlen(e.what()), std::size_t{1000}));
     }
     const double milliseconds = 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-    const std::size_t allocated = peak_bytes - live;
+    const std::size_t allocated = heap::peak_since(live);
     CHECK_THAT(error, ContainsSubstring(expected));
     CHECK(milliseconds < milliseconds_allowed);
     CHECK(allocated <= 4 * text.size() + (1 << 14));
@@ -336,9 +313,9 @@ TEST_CASE("an error inside a long text costs no more than the text may be long")
   for (const std::string end : {"", "\xFF\"}}", "\n\"}}", "\\x\"}}"}) {
     const std::string text = good.substr(0, good.find("b\"}")) + std::string(nn::io::max_text - 100, 'b') + end;
     Small<float> model;
-    const std::size_t live = peak_bytes = live_bytes;
+    const std::size_t live = heap::begin();
     CHECK_THROWS_AS(from_json_text(model, text), FormatError);
-    CHECK(peak_bytes - live < 8 * nn::io::max_text);
+    CHECK(heap::peak_since(live) < 8 * nn::io::max_text);
   }
 }
 
@@ -350,8 +327,8 @@ TEST_CASE("a small file for a large model takes no more memory than a small file
     file.parameters.push_back({std::to_string(k), saved::numbered<double>({5})});
   }
   const std::string text = to_json_text(file), before = state(model);
-  const std::size_t live = peak_bytes = live_bytes;
+  const std::size_t live = heap::begin();
   CHECK_THROWS_AS(from_json_text(model, text), FormatError);
-  CHECK(peak_bytes - live < 4 * text.size() + (1 << 14));
+  CHECK(heap::peak_since(live) < 4 * text.size() + (1 << 14));
   CHECK(state(model) == before);
 }

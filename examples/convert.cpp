@@ -1,0 +1,154 @@
+// Converts trained recurrent models between the formats of the programs that run them, and says what is in a file.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <filesystem>
+#include <string>
+
+#include "autograd/error.hpp"
+#include "nn/infer/stream.hpp"
+#include "nn/io/dialect.hpp"
+
+namespace {
+
+using nn::io::Dialect;
+using nn::io::Layer;
+using nn::io::Network;
+using nn::io::Tensor;
+
+struct Options {
+  std::string in, out, to, from = "auto", dtype = "auto", inspect;
+  double sample_rate = 0;
+  std::size_t burn_in = 0;
+  bool check = false, self_test = false, zero_state = false;
+};
+
+Dialect dialect_of(const std::string& name) {
+  if (const auto dialect = nn::io::dialect_named(name)) return *dialect;
+  throw autograd::ValueError("no format is called " + name + "; there are " + nn::io::dialect_names());
+}
+
+/// By the name of a file, where it tells.
+std::string dialect_by_suffix(const std::filesystem::path& path) {
+  const std::string suffix = path.extension().string();
+  for (const auto& [known, dialect] :
+       {std::pair{".nam", "nam"}, {".onnx", "onnx"}, {".aidax", "aidax"}, {".safetensors", "safetensors"}})
+    if (suffix == known) return dialect;
+  throw autograd::ValueError("name the format with --to: " + nn::io::dialect_names());
+}
+
+void print(const Network& network, Dialect dialect) {
+  fmt::print("{}, {}, {} parameters\n", name(dialect), network.dtype == nn::io::Dtype::float32 ? "float32" : "float64",
+             network.parameter_count());
+  for (const Layer& layer : network.layers) {
+    std::string notes;
+    const auto note = [&notes](const std::string& text) { notes += ", " + text; };
+    if (layer.gates() > 1) note(std::string("gates ") + gate_order(layer.kind));
+    if (layer.kind == Layer::Kind::gru)
+      note(layer.reset_after ? "reset after the product" : "reset before the product");
+    if (layer.activation != nn::io::Activation::none) note(name(layer.activation));
+    if (layer.directions.size() == 2) note("bidirectional");
+    if (layer.projection()) note(fmt::format("projection to {}", layer.projection()));
+    if (layer.directions[0].bias_ih.empty()) note("no bias");
+    if (!layer.directions[0].h0.empty()) note("with an initial state");
+    fmt::print("  {:<12} {:<6} {:>4} -> {}{}\n", layer.name, name(layer.kind), layer.input_size, layer.output_size(),
+               notes);
+  }
+  if (network.skip) fmt::print("  the first {} inputs are added to the outputs\n", network.skip);
+  if (network.input_gain_db != 0 || network.output_gain_db != 0)
+    fmt::print("  gain {} dB before and {} dB after\n", network.input_gain_db, network.output_gain_db);
+  if (network.sample_rate > 0) fmt::print("  {} Hz\n", network.sample_rate);
+  if (network.self_test) fmt::print("  its self-test of {} steps passes\n", network.self_test->input.shape[0]);
+  for (const auto& [key, value] : network.metadata) fmt::print("  {}: {}\n", key, value);
+}
+
+/// The largest difference of the answers to a chirp on all inputs.
+double difference(const Network& a, const Network& b) {
+  Tensor input = nn::io::zero_tensor({500, a.input_size()});
+  for (std::size_t k = 0; k < input.values.size(); ++k) {
+    const double t = static_cast<double>(k / a.input_size()), channel = static_cast<double>(k % a.input_size());
+    input.values[k] = std::sin(0.0005 * t * t + channel);
+  }
+  const Tensor left = nn::infer::evaluate(a, input), right = nn::infer::evaluate(b, input);
+  double largest = 0;
+  for (std::size_t k = 0; k < left.values.size(); ++k)
+    largest = std::max(largest, std::abs(left.values[k] - right.values[k]));
+  return largest;
+}
+
+/// Prints every problem of a file, or what is in it. The exit status is 1 if there is a problem.
+int inspect(const Options& options) {
+  try {
+    const Dialect dialect = options.from == "auto" ? nn::io::detect(options.inspect) : dialect_of(options.from);
+    print(nn::io::load(options.inspect, dialect), dialect);
+    fmt::print("no problems\n");
+    return 0;
+  } catch (const nn::io::FileProblems& file) {
+    for (const nn::io::Problem& problem : file.problems)
+      fmt::print("{}: byte {}: {}\n", problem.pointer.empty() ? "/" : problem.pointer, problem.byte, problem.text);
+    fmt::print("{} problem{}\n", file.problems.size(), file.problems.size() == 1 ? "" : "s");
+  } catch (const autograd::FormatError& error) {
+    fmt::print("{}\n1 problem\n", error.what());
+  }
+  return 1;
+}
+
+int convert(const Options& options) {
+  const Dialect to = dialect_of(options.to.empty() ? dialect_by_suffix(options.out) : options.to);
+  const Dialect from = options.from == "auto" ? nn::io::detect(options.in) : dialect_of(options.from);
+  nn::io::ImportOptions import;
+  if (options.dtype != "auto")
+    import.dtype = options.dtype == "float64" ? nn::io::Dtype::float64 : nn::io::Dtype::float32;
+  const Network network = nn::io::load(options.in, from, import);
+  print(network, from);
+  nn::io::save(network, to, options.out,
+               {.self_test = options.self_test,
+                .sample_rate = options.sample_rate,
+                .burn_in = options.burn_in,
+                .zero_state = options.zero_state});
+  fmt::print("wrote {} as {}\n", options.out, name(to));
+  if (!options.check) return 0;
+  const Network again = nn::io::load(options.out, to);
+  Network expected = network;
+  if (options.zero_state)
+    for (Layer& layer : expected.layers)
+      for (nn::io::Arrays& arrays : layer.directions) arrays.h0 = arrays.c0 = {};
+  if (options.burn_in) expected = nn::infer::burnt_in(expected, options.burn_in);
+  const double largest = difference(expected, again);
+  fmt::print("read again: outputs over 500 steps differ by at most {:.2g}\n", largest);
+  if (largest <= 1e-5) return 0;
+  fmt::print("THE OUTPUTS DIFFER\n");
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  CLI::App app("Converts recurrent models between " + nn::io::dialect_names() + ".", "convert");
+  app.add_option("in", options.in, "the file to read");
+  app.add_option("out", options.out, "the file to write");
+  app.add_option("--to", options.to, "its format; by default that of the suffix .nam, .onnx, .aidax or .safetensors");
+  app.add_option("--from", options.from, "the format of the file to read")->capture_default_str();
+  app.add_option("--dtype", options.dtype, "of the numbers of a JSON file that does not say: auto, float32, float64")
+      ->check(CLI::IsMember({"auto", "float32", "float64"}))
+      ->capture_default_str();
+  app.add_option("--sample-rate", options.sample_rate, "in Hz, for nam and aidax; by default the file's, or 48000");
+  app.add_option("--burn-in", options.burn_in, "nam: begin with the state after so many steps of zeros")
+      ->check(CLI::Range(0, 10'000'000));
+  app.add_flag("--zero-state", options.zero_state, "forget the initial state of a .nam file");
+  app.add_flag("--self-test", options.self_test, "write an input and the answer along, for readers to check");
+  app.add_flag("--check", options.check, "read the written file again and compare outputs");
+  app.add_option("--inspect", options.inspect, "say what is in a file, or everything that is wrong with it");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    if (!options.inspect.empty()) return inspect(options);
+    if (options.in.empty() || options.out.empty())
+      throw autograd::ValueError("name a file to read and a file to write, or --inspect FILE");
+    return convert(options);
+  } catch (const autograd::Error& error) {
+    fmt::print(stderr, "convert: {}\n", error.what());
+    return 2;
+  }
+}

@@ -1,0 +1,309 @@
+#include "nn/infer/stream.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "autograd/error.hpp"
+#include "autograd/kernels/lane.hpp"
+#include "autograd/kernels/vector_product.hpp"
+
+namespace nn::infer {
+
+using autograd::ShapeError;
+using autograd::ValueError;
+using io::Activation;
+using io::Layer;
+using io::Tensor;
+
+namespace {
+
+/// So many columns of a matrix lie together, row after row: a product reads memory from front to back.
+template <class T>
+constexpr std::size_t panel = 4 * autograd::detail::lane_width<T>;
+
+/// The panels of the matrix (x.. | h..)ᵀ of weights (n, k1) and (n, k2).
+template <class T>
+std::vector<T> packed(const Tensor& first, const Tensor& second = {{0, 0}, {}}) {
+  const std::size_t n = first.shape[0], k1 = first.shape[1], k2 = second.shape[1];
+  std::vector<T> result;
+  result.reserve(n * (k1 + k2));
+  for (std::size_t begin = 0; begin < n; begin += panel<T>)
+    for (std::size_t row = 0; row < k1 + k2; ++row)
+      for (std::size_t column = begin; column < std::min(n, begin + panel<T>); ++column)
+        result.push_back(
+            static_cast<T>(row < k1 ? first.values[column * k1 + row] : second.values[column * k2 + row - k1]));
+  return result;
+}
+
+/// y = start + x B, for x (k), panels of B (k, n) and y (n); `start` may be null for zeros.
+template <class T>
+void product(std::size_t n, std::size_t k, const T* x, const T* panels, const T* start, T* y) {
+  for (std::size_t at = 0; at < n; at += panel<T>)
+    autograd::kernels::vector_matrix(std::min(panel<T>, n - at), k, x, panels + at * k, start ? start + at : nullptr,
+                                     y + at);
+}
+
+/// Appends a tensor, or `size` zeros for one that is not there.
+template <class T>
+void append(std::vector<T>& to, const Tensor& tensor, std::size_t size = 0) {
+  if (tensor.empty()) to.resize(to.size() + size);
+  for (const double value : tensor.values) to.push_back(static_cast<T>(value));
+}
+
+/// block(at) for each register of `size` elements, block(at, rest) for what is left.
+template <class T, class Block>
+void in_registers(std::size_t size, Block block) {
+  constexpr std::size_t width = autograd::detail::lane_width<T>;
+  std::size_t at = 0;
+  for (; at + width <= size; at += width) block(at);
+  if (at < size) block(at, size - at);
+}
+
+template <class T, class... Rest>
+autograd::Simd<T> load(const T* from, Rest... rest) {
+  return autograd::detail::load<T>(from, rest...);
+}
+
+/// 10^(dB / 20).
+double factor(double decibel) { return std::pow(10.0, decibel / 20); }
+
+void require_sound(const io::Network& network) {
+  const std::vector<std::string> problems = io::faults(network);
+  if (!problems.empty()) throw ValueError("infer: " + problems.front());
+}
+
+Tensor widened(const std::vector<double>& values) { return {{values.size()}, values}; }
+
+}  // namespace
+
+template <class T>
+Unit<T>::Unit(const Layer& layer, const io::Arrays& arrays)
+    : kind_(layer.kind),
+      activation_(layer.activation),
+      reset_after_(layer.reset_after),
+      input_(layer.input_size),
+      size_(layer.size),
+      recurrent_(layer.projection() ? layer.projection() : layer.size) {
+  const std::size_t rows = layer.gates() * size_;
+  const bool one_product = layer.recurrent() && kind_ != Layer::Kind::gru;
+  weight_ = one_product ? packed<T>(arrays.weight_ih, arrays.weight_hh) : packed<T>(arrays.weight_ih);
+  append(bias_, arrays.bias_ih, rows);
+  z_.resize(rows);
+  row_.resize(input_ + recurrent_);
+  if (!layer.recurrent()) return;
+  append(h0_, arrays.h0, recurrent_);
+  if (kind_ == Layer::Kind::gru) {
+    // Resetting before the product needs that of the candidate apart.
+    const std::size_t gates = reset_after_ ? 3 * size_ : 2 * size_;
+    const auto middle = arrays.weight_hh.values.begin() + static_cast<std::ptrdiff_t>(gates * size_);
+    weight_h_ = packed<T>({{gates, size_}, {arrays.weight_hh.values.begin(), middle}});
+    if (!reset_after_) weight_n_ = packed<T>({{size_, size_}, {middle, arrays.weight_hh.values.end()}});
+    append(bias_h_, arrays.bias_hh, rows);
+    u_.resize(rows);
+  } else {
+    for (std::size_t k = 0; k < arrays.bias_hh.values.size(); ++k)
+      bias_[k] = static_cast<T>((arrays.bias_ih.empty() ? 0 : arrays.bias_ih.values[k]) + arrays.bias_hh.values[k]);
+  }
+  if (kind_ == Layer::Kind::lstm) append(c0_, arrays.c0, size_);
+  if (layer.projection()) {
+    weight_hr_ = packed<T>(arrays.weight_hr);
+    u_.resize(size_);
+  }
+  c_ = c0_;
+  reset();
+}
+
+template <class T>
+void Unit<T>::reset() noexcept {
+  std::copy(h0_.begin(), h0_.end(), row_.begin() + static_cast<std::ptrdiff_t>(input_));
+  std::copy(c0_.begin(), c0_.end(), c_.begin());
+}
+
+template <class T>
+const T* Unit<T>::step(const T* x) noexcept {
+  T* const h = row_.data() + input_;
+  std::copy_n(x, input_, row_.begin());
+  switch (kind_) {
+    case Layer::Kind::lstm:
+      lstm();
+      break;
+    case Layer::Kind::gru:
+      gru();
+      break;
+    case Layer::Kind::rnn:
+      product(size_, input_ + size_, row_.data(), weight_.data(), bias_.data(), z_.data());
+      activate(z_.data(), size_);
+      std::copy_n(z_.data(), size_, h);
+      break;
+    case Layer::Kind::linear:
+      product(size_, input_, row_.data(), weight_.data(), bias_.data(), h);
+      activate(h, size_);
+  }
+  return h;
+}
+
+// [zi | zf | zg | zo] = [x | h'] W + b,  c = σ(zf) c' + σ(zi) tanh(zg),  h = σ(zo) tanh(c), with a projection h W_hr
+template <class T>
+void Unit<T>::lstm() noexcept {
+  const std::size_t size = size_;
+  product(4 * size, input_ + recurrent_, row_.data(), weight_.data(), bias_.data(), z_.data());
+  T* const h = weight_hr_.empty() ? row_.data() + input_ : u_.data();
+  in_registers<T>(size, [&, z = z_.data(), c = c_.data()](std::size_t at, auto... rest) {
+    const auto zi = load(z + at, rest...), zf = load(z + size + at, rest...);
+    const auto zg = load(z + 2 * size + at, rest...), zo = load(z + 3 * size + at, rest...);
+    const auto next = sigmoid(zf) * load<T>(c + at, rest...) + sigmoid(zi) * tanh(zg);
+    autograd::detail::store<T>(next, c + at, rest...);
+    autograd::detail::store<T>(sigmoid(zo) * tanh(next), h + at, rest...);
+  });
+  if (!weight_hr_.empty()) product<T>(recurrent_, size, h, weight_hr_.data(), nullptr, row_.data() + input_);
+}
+
+// [zr | zz | zn] = x W + b,  [ur | uz | un] = h' U + b_h,  r = σ(zr + ur),  z = σ(zz + uz),
+// n = tanh(zn + r un), or tanh(zn + (r h') U_n + b_hn),  h = (1 - z) n + z h'
+template <class T>
+void Unit<T>::gru() noexcept {
+  const std::size_t size = size_;
+  T *const h = row_.data() + input_, *const z = z_.data(), *const u = u_.data();
+  product(3 * size, input_, row_.data(), weight_.data(), bias_.data(), z);
+  product(reset_after_ ? 3 * size : 2 * size, size, h, weight_h_.data(), bias_h_.data(), u);
+  if (!reset_after_) {
+    // The row r h' takes the place of u_r, which is not read again.
+    in_registers<T>(size, [&](std::size_t at, auto... rest) {
+      const auto r = sigmoid(load(z + at, rest...) + load(u + at, rest...));
+      autograd::detail::store<T>(r * load(h + at, rest...), u + at, rest...);
+    });
+    product(size, size, u, weight_n_.data(), bias_h_.data() + 2 * size, u + 2 * size);
+  }
+  in_registers<T>(size, [&](std::size_t at, auto... rest) {
+    const auto un = load(u + 2 * size + at, rest...), zn = load(z + 2 * size + at, rest...);
+    const auto n = tanh(reset_after_ ? zn + sigmoid(load(z + at, rest...) + load(u + at, rest...)) * un : zn + un);
+    const auto gate = sigmoid(load(z + size + at, rest...) + load(u + size + at, rest...));
+    autograd::detail::store<T>(n + gate * (load(h + at, rest...) - n), h + at, rest...);
+  });
+}
+
+template <class T>
+void Unit<T>::activate(T* y, std::size_t size) const noexcept {
+  switch (activation_) {
+    case Activation::none:
+      break;
+    case Activation::tanh:
+      in_registers<T>(size, [&](std::size_t at, auto... rest) {
+        autograd::detail::store<T>(tanh(load(y + at, rest...)), y + at, rest...);
+      });
+      break;
+    case Activation::sigmoid:
+      in_registers<T>(size, [&](std::size_t at, auto... rest) {
+        autograd::detail::store<T>(sigmoid(load(y + at, rest...)), y + at, rest...);
+      });
+      break;
+    case Activation::relu:
+      for (std::size_t k = 0; k < size; ++k) y[k] = std::max(y[k], T(0));
+      break;
+    case Activation::elu:
+      for (std::size_t k = 0; k < size; ++k) y[k] = y[k] > 0 ? y[k] : std::expm1(y[k]);
+      break;
+    case Activation::softmax: {
+      const T largest = *std::max_element(y, y + size);
+      T sum = 0;
+      for (std::size_t k = 0; k < size; ++k) sum += y[k] = std::exp(y[k] - largest);
+      for (std::size_t k = 0; k < size; ++k) y[k] /= sum;
+    }
+  }
+}
+
+template <class T>
+Tensor Unit<T>::h() const {
+  return widened({row_.begin() + static_cast<std::ptrdiff_t>(input_), row_.end()});
+}
+
+template <class T>
+Tensor Unit<T>::c() const {
+  return widened({c_.begin(), c_.end()});
+}
+
+template <class T>
+Stream<T>::Stream(const io::Network& network) {
+  require_sound(network);
+  for (const Layer& layer : network.layers) {
+    if (layer.directions.size() != 1)
+      throw ValueError("infer: " + layer.name +
+                       " is bidirectional, and a stream has no end to begin at; evaluate() "
+                       "takes whole sequences");
+    units_.emplace_back(layer, layer.directions[0]);
+  }
+  input_.resize(network.input_size());
+  output_size_ = network.output_size();
+  skip_ = network.skip;
+  input_gain_ = static_cast<T>(factor(network.input_gain_db));
+  output_gain_ = static_cast<T>(factor(network.output_gain_db));
+}
+
+template <class T>
+void Stream<T>::step(const T* x, T* y) noexcept {
+  for (std::size_t k = 0; k < input_.size(); ++k) input_[k] = input_gain_ * x[k];
+  const T* features = input_.data();
+  for (Unit<T>& unit : units_) features = unit.step(features);
+  for (std::size_t k = 0; k < output_size_; ++k)
+    y[k] = output_gain_ * (k < skip_ ? features[k] + input_[k] : features[k]);
+}
+
+template <class T>
+void Stream<T>::reset() noexcept {
+  for (Unit<T>& unit : units_) unit.reset();
+}
+
+Tensor evaluate(const io::Network& network, const Tensor& input) {
+  require_sound(network);
+  if (input.shape.rank() != 2 || input.shape[1] != network.input_size())
+    throw ShapeError("infer: input has shape " + to_string(input.shape) + ", expected (time, " +
+                     std::to_string(network.input_size()) + ")");
+  const std::size_t steps = input.shape[0];
+  Tensor now = input;
+  for (double& value : now.values) value *= factor(network.input_gain_db);
+  const Tensor first = now;
+  for (const Layer& layer : network.layers) {
+    Tensor next = io::zero_tensor({steps, layer.output_size()});
+    for (std::size_t direction = 0; direction < layer.directions.size(); ++direction) {
+      Unit<double> unit(layer, layer.directions[direction]);
+      for (std::size_t k = 0; k < steps; ++k) {
+        const std::size_t t = direction == 0 ? k : steps - 1 - k;
+        std::copy_n(unit.step(now.values.data() + t * layer.input_size), unit.output_size(),
+                    next.values.data() + t * layer.output_size() + direction * unit.output_size());
+      }
+    }
+    now = std::move(next);
+  }
+  const std::size_t width = network.output_size();
+  for (std::size_t t = 0; t < steps; ++t)
+    for (std::size_t k = 0; k < width; ++k) {
+      double& value = now.values[t * width + k];
+      if (k < network.skip) value += first.values[t * network.input_size() + k];
+      value *= factor(network.output_gain_db);
+    }
+  return now;
+}
+
+io::Network burnt_in(io::Network network, std::size_t steps) {
+  Stream<double> stream(network);
+  const std::vector<double> silence(stream.input_size());
+  std::vector<double> output(stream.output_size());
+  for (std::size_t t = 0; t < steps; ++t) stream.step(silence.data(), output.data());
+  for (std::size_t k = 0; k < network.layers.size(); ++k) {
+    Layer& layer = network.layers[k];
+    if (!layer.recurrent()) continue;
+    io::Arrays& arrays = layer.directions[0];
+    arrays.h0 = stream.units()[k].h();
+    if (layer.kind == Layer::Kind::lstm) arrays.c0 = stream.units()[k].c();
+    for (Tensor* const state : {&arrays.h0, &arrays.c0})
+      for (double& value : state->values) value = io::rounded(value, network.dtype);
+  }
+  return network;
+}
+
+template class Unit<float>;
+template class Unit<double>;
+template class Stream<float>;
+template class Stream<double>;
+
+}  // namespace nn::infer

@@ -1,0 +1,463 @@
+#include "nn/io/dialect.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <set>
+
+#include "nn/infer/stream.hpp"
+#include "nn/io/dialects/dialects.hpp"
+#include "nn/io/file.hpp"
+#include "nn/io/json.hpp"
+#include "nn/io/json_scanner.hpp"
+#include "nn/io/self_test.hpp"
+
+namespace nn::io {
+
+using autograd::FormatError;
+using autograd::ValueError;
+
+namespace {
+
+/// What a network may have that not every format can express.
+enum Feature : unsigned {
+  lstm = 1,
+  gru_after = 2,
+  gru_before = 4,
+  rnn_tanh = 8,
+  rnn_relu = 16,
+  bidirectional = 32,
+  projection = 64,
+  activation = 128,
+  skip = 256,
+  gain = 512,
+  state = 1024,
+};
+
+/// In the order of Feature, after "save_x: lstm " and before ", which ...".
+constexpr std::array feature_texts{"is an LSTM",
+                                   "is a GRU that resets after the product",
+                                   "is a GRU that resets before the product",
+                                   "is an RNN with tanh",
+                                   "is an RNN with relu",
+                                   "is bidirectional",
+                                   "has a projection",
+                                   "is followed by an activation",
+                                   "has its inputs added to its outputs",
+                                   "has a gain",
+                                   "starts from a state that is not zero"};
+
+using Write = dialects::Files (*)(const dialects::Output&);
+using Read = Network (*)(const dialects::Input&);
+
+/// The one table of formats, in the order of Dialect. Those of named weights have no writer and reader of their own
+/// here.
+struct Entry {
+  const char* name;
+  const char* description;
+  unsigned features;
+  Write write;
+  Read read;
+};
+constexpr unsigned all_kinds = lstm | gru_after | rnn_tanh | rnn_relu;
+constexpr std::array entries{
+    Entry{"native", "wengert/1", all_kinds | gru_before | bidirectional | projection, nullptr, nullptr},
+    Entry{"state_dict", "a PyTorch state dict", all_kinds | bidirectional | projection, nullptr, nullptr},
+    Entry{"rtneural", "RTNeural", lstm | gru_after | activation, dialects::write_rtneural, dialects::read_rtneural},
+    Entry{"aidax", "AIDA-X", lstm | gru_after | activation | skip | gain, dialects::write_aidax,
+          dialects::read_rtneural},
+    Entry{"guitarml", "GuitarML", lstm | gru_after | skip, dialects::write_guitarml, dialects::read_guitarml},
+    Entry{"nam", "Neural Amp Modeler", lstm | state, dialects::write_nam, dialects::read_nam},
+    Entry{"keras", "Keras", all_kinds | gru_before | activation, dialects::write_keras, dialects::read_keras},
+    Entry{"onnx", "ONNX", all_kinds | gru_before | bidirectional | activation | skip | gain, dialects::write_onnx,
+          dialects::read_onnx},
+    Entry{"tfjs", "TensorFlow.js", lstm | gru_before | rnn_tanh | rnn_relu | activation, dialects::write_tfjs,
+          dialects::read_tfjs},
+    Entry{"safetensors", "safetensors", all_kinds | bidirectional | projection, nullptr, nullptr},
+};
+
+const Entry& entry(Dialect dialect) { return entries[static_cast<std::size_t>(dialect)]; }
+
+/// The features of a network, each with the layer that has it.
+std::vector<std::pair<Feature, std::string>> features_of(const Network& network) {
+  std::vector<std::pair<Feature, std::string>> result;
+  for (const Layer& layer : network.layers) {
+    const auto add = [&](bool has, Feature feature) {
+      if (has) result.emplace_back(feature, layer.name.empty() ? name(layer.kind) : layer.name);
+    };
+    add(layer.kind == Layer::Kind::lstm, lstm);
+    add(layer.kind == Layer::Kind::gru, layer.reset_after ? gru_after : gru_before);
+    add(layer.kind == Layer::Kind::rnn, layer.activation == Activation::relu ? rnn_relu : rnn_tanh);
+    add(layer.directions.size() == 2, bidirectional);
+    add(layer.projection() > 0, projection);
+    add(!layer.recurrent() && layer.activation != Activation::none, activation);
+    for (const Arrays& arrays : layer.directions) {
+      const auto moved = [](const Tensor& tensor) {
+        return std::any_of(tensor.values.begin(), tensor.values.end(), [](double value) { return value != 0; });
+      };
+      add(moved(arrays.h0) || moved(arrays.c0), state);
+    }
+  }
+  if (network.skip) result.emplace_back(skip, "the model");
+  if (network.input_gain_db != 0 || network.output_gain_db != 0) result.emplace_back(gain, "the model");
+  return result;
+}
+
+/// What can be done about a feature.
+std::string remedy(Feature feature) {
+  std::string able;
+  for (const Entry& other : entries)
+    if (other.features & feature) able += (able.empty() ? "" : ", ") + std::string(other.name);
+  const std::string write = able + (able.find(',') == std::string::npos ? " can" : " can; write one of these");
+  return feature == state ? write + ", or start from zeros (zero_state)" : write;
+}
+
+void require_expressible(const Network& network, Dialect dialect) {
+  for (const auto& [feature, layer] : features_of(network)) {
+    if (entry(dialect).features & feature) continue;
+    std::size_t index = 0;
+    while (1u << index != feature) ++index;
+    throw ValueError("save_" + std::string(name(dialect)) + ": " + layer + " " + feature_texts[index] + ", which " +
+                     entry(dialect).description + " can not express; " + remedy(feature));
+  }
+}
+
+bool holds_names(Dialect dialect) { return entry(dialect).write == nullptr; }
+
+/// One of the formats that hold any named arrays.
+std::string write_weights(const Weights& weights, Dialect dialect, const std::string& who) {
+  if (dialect == Dialect::native) return detail::write(weights);
+  return dialect == Dialect::state_dict ? dialects::write_state_dict(weights, who)
+                                        : dialects::write_safetensors(weights, who);
+}
+
+Weights read_weights(const dialects::Input& input, Dialect dialect) {
+  if (dialect == Dialect::native) return read_json(input.bytes, input.source);
+  return dialect == Dialect::state_dict ? dialects::read_state_dict(input) : dialects::read_safetensors(input);
+}
+
+void require_finite_values(const Network& network, const std::string& where) {
+  for (const auto& [name, tensor] : named_tensors(network))
+    for (const double value : tensor.values)
+      if (!std::isfinite(value)) throw FormatError(where + ": " + name + " has a number that is not finite");
+}
+
+Network read_network(const dialects::Input& input, Dialect dialect, const ImportOptions& options) {
+  Network network;
+  if (holds_names(dialect)) {
+    const Weights weights = read_weights(input, dialect);
+    try {
+      network = network_of(weights);
+    } catch (const ValueError& error) {
+      throw FormatError(input.where() + ": " + error.what());
+    }
+  } else {
+    network = entry(dialect).read(input);
+    const bool named = std::all_of(network.layers.begin(), network.layers.end(),
+                                   [](const Layer& layer) { return !layer.name.empty(); });
+    if (!named || dialect == Dialect::keras || dialect == Dialect::tfjs || dialect == Dialect::onnx)
+      name_layers(network);
+  }
+  const std::vector<std::string> problems = faults(network);
+  if (!problems.empty()) throw FormatError(input.where() + ": " + problems.front());
+  require_finite_values(network, input.where());
+  if (options.verify) verify_self_test(network, input.where());
+  return network;
+}
+
+/// Which of the keys that tell formats apart are at the top of a file; "weight" stands for every key that contains it.
+class KeysAtTop : JsonScanner {
+ public:
+  KeysAtTop(const std::string& source, std::string_view bytes) : JsonScanner("load", source, bytes) {}
+
+  void read() { scan(); }
+  bool has(const char* key) const { return found_.contains(key); }
+
+ private:
+  void on_open(Container container) override {
+    if (depth_ == 0 && container != Container::object) mismatch(container, "an object");
+    ++depth_;
+  }
+  void on_key() override {
+    constexpr std::array telling{
+        "format", "parameters", "modelTopology", "class_name",        "config",       "model_data", "state_dict",
+        "layers", "in_shape",   "in_skip",       "image_data_format", "architecture", "out_gain",   "input_batch"};
+    if (depth_ != 1) return;
+    for (const char* const known : telling)
+      if (key() == known) found_.insert(known);
+    if (key().find("weight") != std::string::npos) found_.insert("weight");
+  }
+  void on_scalar(Scalar value) override {
+    if (depth_ == 0) mismatch(value, "an object");
+  }
+  void on_close() override { --depth_; }
+
+  std::set<std::string> found_;
+  std::size_t depth_ = 0;
+};
+
+/// By the keys at the top of a file of JSON, or the first bytes of another.
+Dialect detected(std::string_view bytes, const std::string& source) {
+  const std::string where = "load" + (source.empty() ? "" : ": " + source);
+  const auto refuse = [&where](const std::string& what) -> Dialect { throw FormatError(where + ": " + what); };
+  if (bytes.size() > 8 && bytes[7] == '\0' && bytes[8] == '{') return Dialect::safetensors;
+  if (bytes.starts_with('\x08')) return Dialect::onnx;
+  const std::size_t first = bytes.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || bytes[first] != '{') {
+    if (bytes.starts_with("PK\x03\x04"))
+      return refuse("it is a PyTorch checkpoint or another archive; save its weights with safetensors");
+    if (bytes.starts_with("\x89HDF")) return refuse("it is a Keras (HDF5) model; write its weights as JSON");
+  }
+  KeysAtTop keys(source, bytes);
+  keys.read();
+  if (keys.has("format") && keys.has("parameters")) return Dialect::native;
+  if (keys.has("modelTopology")) return Dialect::tfjs;
+  if (keys.has("class_name") && keys.has("config")) return Dialect::keras;
+  if (keys.has("model_data") && keys.has("state_dict")) return Dialect::guitarml;
+  if (keys.has("image_data_format")) return refuse("it is a frugally-deep model, which is not read here");
+  if (keys.has("architecture")) return Dialect::nam;
+  if (keys.has("layers") || keys.has("in_shape"))
+    return keys.has("in_skip") || keys.has("out_gain") || keys.has("input_batch") ? Dialect::aidax : Dialect::rtneural;
+  if (keys.has("weight")) return Dialect::state_dict;
+  if (keys.has("format")) return Dialect::native;  // whose reader says what is missing
+  return refuse("no format that is known here: " + dialect_names());
+}
+
+dialects::Input input_of(std::string_view bytes, Dialect dialect, const std::filesystem::path& path,
+                         const ImportOptions& options) {
+  dialects::Input input{bytes, std::string("load_") + name(dialect), path.string(), options.dtype};
+  if (!path.empty())
+    input.sibling = [folder = path.parent_path()](const std::string& name) { return read_file(folder / name); };
+  return input;
+}
+
+/// A file of another format than the one asked for says so, whatever else is wrong with it.
+void require_dialect(std::string_view bytes, Dialect wanted, const dialects::Input& input) {
+  Dialect found = wanted;
+  try {
+    found = detected(bytes, input.source);
+  } catch (const FormatError&) {
+    return;  // the reader has more to say
+  }
+  const auto family = [](Dialect dialect) { return dialect == Dialect::aidax ? Dialect::rtneural : dialect; };
+  if (family(found) != family(wanted))
+    throw FormatError(input.where() + ": it is a file of " + entry(found).description + ", not of " +
+                      entry(wanted).description + "; read it as " + entry(found).name);
+}
+
+Network completed(Network network, const ExportOptions& options) {
+  for (const auto& [key, value] : options.metadata) network.metadata[key] = value;
+  if (options.sample_rate > 0) network.sample_rate = options.sample_rate;
+  if (network.sample_rate <= 0) network.sample_rate = 48000;
+  if (options.zero_state)
+    for (Layer& layer : network.layers)
+      for (Arrays& arrays : layer.directions) arrays.h0 = arrays.c0 = {};
+  if (options.burn_in) network = nn::infer::burnt_in(std::move(network), options.burn_in);
+  network.self_test.reset();
+  if (options.self_test) network.self_test = make_self_test(network);
+  return network;
+}
+
+void save(const std::vector<NamedBytes>& files, const std::filesystem::path& path) {
+  for (std::size_t k = files.size(); k-- > 0;)
+    replace_file(k == 0 ? path : path.parent_path() / files[k].name, files[k].bytes);
+}
+
+}  // namespace
+
+const char* name(Dialect dialect) { return entry(dialect).name; }
+
+std::optional<Dialect> dialect_named(const std::string& name) {
+  for (std::size_t k = 0; k < entries.size(); ++k)
+    if (name == entries[k].name) return static_cast<Dialect>(k);
+  return {};
+}
+
+std::string dialect_names() {
+  std::string result;
+  for (const Entry& entry : entries) result += (result.empty() ? "" : ", ") + std::string(entry.name);
+  return result;
+}
+
+std::vector<NamedBytes> write(const Network& original, Dialect dialect, const std::string& file_name,
+                              const ExportOptions& options) {
+  const std::string who = std::string("save_") + name(dialect);
+  const std::vector<std::string> problems = faults(original);
+  if (!problems.empty()) throw ValueError(who + ": " + problems.front());
+  const Network network = completed(original, options);
+  require_expressible(network, dialect);
+  if (holds_names(dialect)) return {{file_name, write_weights(weights_of(network), dialect, who)}};
+  return entry(dialect).write({network, who, file_name});
+}
+
+void save(const Network& network, Dialect dialect, const std::filesystem::path& path, const ExportOptions& options) {
+  save(write(network, dialect, path.filename().string(), options), path);
+}
+
+Dialect detect(const std::filesystem::path& path) { return detected(read_file(path), path.string()); }
+
+Network load(const std::filesystem::path& path, std::optional<Dialect> dialect, const ImportOptions& options) {
+  const std::string bytes = read_file(path);
+  const Dialect found = dialect ? *dialect : detected(bytes, path.string());
+  const dialects::Input input = input_of(bytes, found, path, options);
+  if (dialect) require_dialect(bytes, found, input);
+  return read_network(input, found, options);
+}
+
+Network read(std::string_view bytes, std::optional<Dialect> dialect, const ImportOptions& options) {
+  const Dialect found = dialect ? *dialect : detected(bytes, "");
+  const dialects::Input input = input_of(bytes, found, {}, options);
+  if (dialect) require_dialect(bytes, found, input);
+  return read_network(input, found, options);
+}
+
+namespace detail {
+
+void save_weights(const Weights& weights, Dialect dialect, const std::filesystem::path& path,
+                  const ExportOptions& options) {
+  const std::string who = std::string("save_") + name(dialect);
+  if (holds_names(dialect) && !options.self_test) {  // any arrays will do
+    Weights noted = weights;
+    for (const auto& [key, value] : options.metadata) noted.metadata[key] = value;
+    return replace_file(path, write_weights(noted, dialect, who));
+  }
+  Network network;
+  try {
+    network = network_of(weights);
+  } catch (const ValueError& error) {
+    throw ValueError(who + ": " + error.what());
+  }
+  io::save(network, dialect, path, options);
+}
+
+namespace {
+
+/// The file's arrays under the model's names, for models of the same layers.
+Weights renamed(const Network& file, const Weights& own, const std::string& where) {
+  Network model;
+  try {
+    model = network_of(own);
+  } catch (const ValueError& error) {
+    throw FormatError(where + ": the model is no row of layers: " + error.what());
+  }
+  const auto list = [](const Network& network) {
+    std::string text;
+    for (const Layer& layer : network.layers)
+      text += (text.empty() ? "" : ", ") + std::string(name(layer.kind)) + "(" + std::to_string(layer.input_size) +
+              ", " + std::to_string(layer.size) + ")" + (layer.directions.size() == 2 ? " bidirectional" : "") +
+              (layer.projection() ? " projected" : "") +
+              (layer.kind == Layer::Kind::gru && !layer.reset_after ? " reset before" : "") +
+              (layer.activation != Activation::none ? std::string(" ") + name(layer.activation) : "");
+    return text;
+  };
+  if (list(file) != list(model))
+    throw FormatError(where + ": the file has " + list(file) + ", the model " + list(model));
+  if (file.skip || file.input_gain_db != 0 || file.output_gain_db != 0)
+    throw FormatError(where + ": the file adds inputs to the outputs or has a gain, which a module does not");
+  Network result = file;
+  for (std::size_t k = 0; k < model.layers.size(); ++k) {
+    result.layers[k].name = model.layers[k].name;
+    for (std::size_t d = 0; d < model.layers[k].directions.size(); ++d) {
+      Arrays& arrays = result.layers[k].directions[d];
+      const Arrays& wanted = model.layers[k].directions[d];
+      if (std::any_of(arrays.h0.values.begin(), arrays.h0.values.end(), [](double v) { return v != 0; }) ||
+          std::any_of(arrays.c0.values.begin(), arrays.c0.values.end(), [](double v) { return v != 0; }))
+        throw FormatError(where + ": " + model.layers[k].name +
+                          " starts from a state that is not zero, which is no "
+                          "part of a module; read it with load()");
+      for (const auto& [have, want] :
+           {std::pair{&arrays.bias_ih, &wanted.bias_ih}, {&arrays.bias_hh, &wanted.bias_hh}}) {
+        if (have->empty() && !want->empty()) *have = zero_tensor(want->shape);
+        const bool zero = std::all_of(have->values.begin(), have->values.end(), [](double v) { return v == 0; });
+        if (want->empty() && !have->empty() && zero) *have = {};
+      }
+    }
+  }
+  return {.dtype = file.dtype, .tensors = named_tensors(result)};
+}
+
+void check_names(const Weights& file, const Weights& own, const std::string& where) {
+  std::string problems;
+  const auto add = [&problems](const std::string& text) { problems += (problems.empty() ? "" : ", ") + text; };
+  for (const auto& [name, tensor] : own.tensors) {
+    const Tensor* const found = file.find(name);
+    if (!found)
+      add(name + " is missing");
+    else if (found->shape != tensor.shape)
+      add(name + ": file " + to_string(found->shape) + ", model " + to_string(tensor.shape));
+  }
+  for (const auto& [name, tensor] : file.tensors)
+    if (!own.find(name)) add(shown(name) + " is unexpected");
+  if (!problems.empty()) throw FormatError(where + ": " + problems);
+}
+
+}  // namespace
+
+void load_into(const Contents& model, const Weights& own, Dialect dialect, const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  const ImportOptions options{.dtype = own.dtype};
+  const dialects::Input input = input_of(bytes, dialect, path, options);
+  require_dialect(bytes, dialect, input);
+  Weights file;
+  if (holds_names(dialect)) {
+    file = read_weights(input, dialect);
+    check_names(file, own, input.where());
+    if (file.self_test) {
+      Weights described = file;
+      described.modules = own.modules;
+      verify_self_test(network_of(described), input.where());
+    }
+  } else {
+    file = renamed(read_network(input, dialect, options), own, input.where());
+    check_names(file, own, input.where());
+  }
+  if (file.dtype == Dtype::float64 && own.dtype == Dtype::float32)
+    throw FormatError(input.where() + ": the file is float64, the model float32; convert the file first");
+  assign(model, [&](const std::string& name) -> const std::vector<double>& { return file.find(name)->values; });
+}
+
+}  // namespace detail
+
+namespace dialects {
+
+void Output::refuse(const std::string& what) const { throw ValueError(who + ": " + what); }
+
+void write_self_test(JsonWriter& json, const Network& network) {
+  if (!network.self_test) return;
+  json.key("self_test").object();
+  json.key("input").tensor("self_test", network.self_test->input, network.dtype);
+  json.key("output").tensor("self_test", network.self_test->output, network.dtype);
+  json.key("tolerance").value(network.self_test->tolerance);
+  json.close();
+}
+
+void write_metadata(JsonWriter& json, const Metadata& metadata) {
+  if (metadata.empty()) return;
+  json.key("metadata").object();
+  for (const auto& [key, value] : metadata) json.key(key).value(value);
+  json.close();
+}
+
+void read_extras(const JsonNode& root, Network& network) {
+  if (const JsonNode metadata = root.find("metadata"))
+    for (const auto& [key, value] : metadata.members())
+      if (const auto text = value.maybe_text()) network.metadata[key] = *text;  // other programs keep more than texts
+  if (const JsonNode test = root.find("self_test"))
+    network.self_test = {test.at("input").tensor(), test.at("output").tensor(), test.at("tolerance").number()};
+}
+
+std::vector<std::string> distinct_names(const Network& network) {
+  std::vector<std::string> result;
+  for (const Layer& layer : network.layers) {
+    std::string base = layer.name.empty() ? name(layer.kind) : layer.name;
+    std::replace(base.begin(), base.end(), '.', '_');
+    std::string distinct = base;
+    for (int count = 1; std::find(result.begin(), result.end(), distinct) != result.end(); ++count)
+      distinct = base + '_' + std::to_string(count);
+    result.push_back(distinct);
+  }
+  return result;
+}
+
+}  // namespace dialects
+}  // namespace nn::io

@@ -1,0 +1,68 @@
+// What each format brings: a writer, a reader, and what it can express. One source per format.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nn/io/dialect.hpp"
+#include "nn/io/json_text.hpp"
+#include "nn/io/layout.hpp"
+
+namespace nn::io::dialects {
+
+/// What is to be written. The network has its metadata, self-test and sample rate, and nothing that the format can not
+/// express.
+struct Output {
+  const Network& network;
+  std::string who;        ///< "save_nam", how errors begin
+  std::string file_name;  ///< of the first file
+
+  [[noreturn]] void refuse(const std::string& what) const;
+};
+
+/// What is to be read.
+struct Input {
+  std::string_view bytes;
+  std::string who;     ///< "load_nam"
+  std::string source;  ///< the file, or ""
+  std::optional<Dtype> dtype = {};
+  std::function<std::string(const std::string& name)> sibling = {};  ///< the bytes of a file beside it
+
+  std::string where() const { return who + (source.empty() ? "" : ": ") + source; }
+};
+
+using Files = std::vector<NamedBytes>;
+
+// Of wengert/1, state_dict and safetensors, which hold any named arrays.
+std::string write_state_dict(const Weights& weights, const std::string& who);
+Weights read_state_dict(const Input& input);
+std::string write_safetensors(const Weights& weights, const std::string& who);
+Weights read_safetensors(const Input& input);
+
+Files write_rtneural(const Output& output);
+Files write_aidax(const Output& output);
+Network read_rtneural(const Input& input);  // and aidax
+Files write_guitarml(const Output& output);
+Network read_guitarml(const Input& input);
+Files write_nam(const Output& output);
+Network read_nam(const Input& input);
+Files write_keras(const Output& output);
+Network read_keras(const Input& input);
+Files write_tfjs(const Output& output);
+Network read_tfjs(const Input& input);
+Files write_onnx(const Output& output);
+Network read_onnx(const Input& input);
+
+/// "self_test": {...}, nothing if the network has none.
+void write_self_test(JsonWriter& json, const Network& network);
+/// "metadata": {...}, nothing if there is none.
+void write_metadata(JsonWriter& json, const Metadata& metadata);
+/// Both, where a file has them.
+void read_extras(const JsonNode& root, Network& network);
+
+/// Distinct names: layers of one module are called lstm, lstm_1, lstm_2.
+std::vector<std::string> distinct_names(const Network& network);
+
+}  // namespace nn::io::dialects

@@ -1,0 +1,139 @@
+// Neural Amp Modeler's .nam files of LSTM models: one flat list of numbers.
+#include <algorithm>
+#include <cstdint>
+
+#include "nn/io/dialects/dialects.hpp"
+
+namespace nn::io::dialects {
+
+namespace {
+
+using Offset = std::ptrdiff_t;
+
+/// The numbers of one LSTM: [weight_ih | weight_hh] row by row, one bias, h0, c0.
+void append_lstm(std::vector<double>& to, const Layer& layer, Dtype dtype) {
+  const Arrays& arrays = layer.directions[0];
+  const std::vector<Tensor> tensors = to_layout(layer, arrays, nam_layout, dtype);
+  const std::size_t in = layer.input_size, hidden = layer.size;
+  for (std::size_t row = 0; row < 4 * hidden; ++row) {
+    const auto append_row = [&](const Tensor& matrix, std::size_t width) {
+      const auto first = matrix.values.begin() + static_cast<Offset>(row * width);
+      to.insert(to.end(), first, first + static_cast<Offset>(width));
+    };
+    append_row(tensors[0], in);
+    append_row(tensors[1], hidden);
+  }
+  to.insert(to.end(), tensors[2].values.begin(), tensors[2].values.end());
+  for (const Tensor* const state : {&arrays.h0, &arrays.c0}) {
+    const std::vector<double> values = state->empty() ? std::vector<double>(hidden) : state->values;
+    to.insert(to.end(), values.begin(), values.end());
+  }
+}
+
+/// The next `size` numbers.
+Tensor take(std::vector<double>::const_iterator& from, const Shape& shape) {
+  const auto first = from;
+  from += static_cast<Offset>(shape.elements());
+  return {shape, {first, from}};
+}
+
+Arrays take_lstm(std::vector<double>::const_iterator& from, const Layer& layer) {
+  const std::size_t in = layer.input_size, hidden = layer.size, rows = 4 * hidden;
+  const Tensor both = take(from, {rows, in + hidden});
+  std::vector<Tensor> tensors{zero_tensor({rows, in}), zero_tensor({rows, hidden})};
+  for (std::size_t row = 0; row < rows; ++row) {
+    const auto first = both.values.begin() + static_cast<Offset>(row * (in + hidden));
+    std::copy_n(first, in, tensors[0].values.begin() + static_cast<Offset>(row * in));
+    std::copy_n(first + static_cast<Offset>(in), hidden, tensors[1].values.begin() + static_cast<Offset>(row * hidden));
+  }
+  tensors.push_back(take(from, {rows}));
+  Arrays arrays = from_layout(layer, std::move(tensors), nam_layout);
+  arrays.h0 = take(from, {hidden});
+  arrays.c0 = take(from, {hidden});
+  return arrays;
+}
+
+}  // namespace
+
+Files write_nam(const Output& output) {
+  const Network& network = output.network;
+  const std::size_t levels = network.layers.size() - 1;
+  const Layer& head = network.layers.back();
+  if (levels == 0 || head.recurrent() || head.size != 1)
+    output.refuse(
+        "a .nam file is LSTM layers and a linear layer with one output, and this is something else; add an "
+        "nn::Linear(hidden_size, 1), or write rtneural");
+  const std::size_t hidden = network.layers.front().size;
+  Tensor numbers;
+  for (std::size_t k = 0; k < levels; ++k) {
+    const Layer& layer = network.layers[k];
+    if (layer.kind != Layer::Kind::lstm || layer.size != hidden)
+      output.refuse("the layers before the last must be LSTM layers of one hidden size, and " + layer.name +
+                    " is not; "
+                    "write rtneural");
+    append_lstm(numbers.values, layer, network.dtype);
+  }
+  for (const Tensor& tensor : to_layout(head, head.directions[0], nam_layout, network.dtype))
+    numbers.values.insert(numbers.values.end(), tensor.values.begin(), tensor.values.end());
+  numbers.shape = {numbers.values.size()};
+
+  JsonWriter json(output.who);
+  json.object();
+  json.key("version").value("0.5.1");  // the newest that the oldest programs accept; the layout has not changed since
+  json.key("architecture").value("LSTM");
+  json.key("config").object();
+  json.key("input_size").value(network.input_size());
+  json.key("hidden_size").value(hidden);
+  json.key("num_layers").value(levels);
+  json.close();
+  json.key("weights").tensor("weights", numbers, network.dtype);
+  json.key("sample_rate").value(network.sample_rate);
+  write_metadata(json, network.metadata);
+  write_self_test(json, network);
+  json.close();
+  return {{output.file_name, std::move(json).text()}};
+}
+
+Network read_nam(const Input& input) {
+  JsonDocument document(input.who, input.source, input.bytes, input.dtype);
+  const JsonNode root = document.root(), config = root.at("config");
+  Network network{.dtype = document.dtype()};
+  root.at("version").text();
+  const std::string architecture = root.at("architecture").text();
+  if (root.find("architecture") && architecture != "LSTM")
+    root.at("architecture").problem("found \"" + architecture + "\"; of these files only LSTM models can be converted");
+  document.finish();
+  const JsonNode in_size = config.find("input_size");
+  const std::size_t inputs = in_size ? in_size.whole() : 1, hidden = config.at("hidden_size").whole();
+  const std::size_t levels = config.at("num_layers").whole();
+  if (const JsonNode channels = config.find("out_channels"); channels && channels.whole() != 1)
+    channels.problem("only models with one output can be converted");
+  const JsonNode weights = root.at("weights");
+  const Tensor numbers = weights.tensor();
+  document.finish();
+  const double h = static_cast<double>(hidden), in = static_cast<double>(inputs), l = static_cast<double>(levels);
+  const double expected = 4 * h * (in + h) + (l - 1) * 8 * h * h + l * 6 * h + h + 1;  // exact wherever it can be right
+  const std::size_t count = numbers.values.size();
+  if (inputs == 0 || hidden == 0 || levels == 0)
+    config.problem("input_size, hidden_size and num_layers must be positive");
+  else if (numbers.shape.rank() != 1 || static_cast<double>(count) != expected)
+    weights.problem("found numbers of shape " + to_string(numbers.shape) + ", expected one list of " +
+                    std::to_string(static_cast<std::uint64_t>(std::min(expected, 1e18))));
+  document.finish();
+  auto from = numbers.values.begin();
+  for (std::size_t level = 0; level < levels; ++level) {
+    Layer layer{.kind = Layer::Kind::lstm, .input_size = level == 0 ? inputs : hidden, .size = hidden};
+    layer.directions = {take_lstm(from, layer)};
+    network.layers.push_back(std::move(layer));
+  }
+  Layer head{.input_size = hidden, .size = 1};
+  std::vector<Tensor> tensors{take(from, {1, hidden}), take(from, {1})};
+  head.directions = {from_layout(head, std::move(tensors), nam_layout)};
+  network.layers.push_back(std::move(head));
+  if (const JsonNode rate = root.find("sample_rate"); rate && !rate.null()) network.sample_rate = rate.number();
+  read_extras(root, network);
+  document.finish();
+  return network;
+}
+
+}  // namespace nn::io::dialects

@@ -1,0 +1,140 @@
+#include "nn/io/json_text.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "autograd/error.hpp"
+#include "nn/io/json_scanner.hpp"
+
+namespace nn::io {
+
+using autograd::ValueError;
+
+std::string quoted(const std::string& who, const std::string& text) {
+  using nlohmann::json;
+  const json value = text;
+  std::string result = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  try {
+    value.dump();
+  } catch (const json::exception&) {
+    throw ValueError(who + ": " + result + " is not UTF-8");
+  }
+  if (result.size() - 2 > max_text)
+    throw ValueError(who + ": " + result.substr(0, 80) + "... has more than " + std::to_string(max_text) + " bytes");
+  return result;
+}
+
+void append_number(std::string& text, double value, Dtype dtype) {
+  char digits[32];
+  const auto end = dtype == Dtype::float32
+                       ? std::to_chars(std::begin(digits), std::end(digits), static_cast<float>(value)).ptr
+                       : std::to_chars(std::begin(digits), std::end(digits), value).ptr;
+  const std::string_view number(digits, static_cast<std::size_t>(end - digits));
+  text += number;
+  if (number.find_first_of(".e") == std::string_view::npos) text += ".0";
+}
+
+void require_finite(const std::string& who, const std::string& name, const Tensor& tensor) {
+  for (std::size_t k = 0; k < tensor.values.size(); ++k) {
+    const double value = tensor.values[k];
+    if (std::isfinite(value)) continue;
+    Shape index = tensor.shape;
+    for (std::size_t axis = index.rank(), flat = k; axis-- > 0; flat /= tensor.shape[axis])
+      index[axis] = flat % tensor.shape[axis];
+    throw ValueError(who + ": " + name + " is " + (std::isnan(value) ? "NaN" : "infinite") + " at " + to_string(index) +
+                     ", and JSON has no such number");
+  }
+}
+
+void JsonWriter::begin() {
+  if (after_key_) {
+    after_key_ = false;
+    return;
+  }
+  if (closing_.empty()) return;
+  text_ += first_ ? "\n" : ",\n";
+  text_.append(2 * closing_.size(), ' ');
+  first_ = false;
+}
+
+JsonWriter& JsonWriter::open(char open, char close) {
+  begin();
+  text_ += open;
+  closing_.push_back(close);
+  first_ = true;
+  return *this;
+}
+
+JsonWriter& JsonWriter::close() {
+  const char bracket = closing_.back();
+  closing_.pop_back();
+  if (!first_) {
+    text_ += '\n';
+    text_.append(2 * closing_.size(), ' ');
+  }
+  text_ += bracket;
+  first_ = false;
+  return *this;
+}
+
+JsonWriter& JsonWriter::key(const std::string& key) {
+  begin();
+  text_ += quoted(who_, key) + ": ";
+  after_key_ = true;
+  return *this;
+}
+
+JsonWriter& JsonWriter::raw(std::string_view json) {
+  begin();
+  text_ += json;
+  return *this;
+}
+
+JsonWriter& JsonWriter::value(double number) {
+  if (!std::isfinite(number)) throw ValueError(who_ + ": a number is not finite, and JSON has no such number");
+  std::string text;
+  append_number(text, number, Dtype::float64);
+  return raw(text);
+}
+
+JsonWriter& JsonWriter::tensor(const std::string& name, const Tensor& tensor, Dtype dtype) {
+  require_finite(who_, name, tensor);
+  begin();
+  const Shape& shape = tensor.shape;
+  if (shape.rank() == 0) {
+    append_number(text_, tensor.values[0], dtype);
+    return *this;
+  }
+  if (tensor.values.empty() && shape.rank() > 1)
+    throw ValueError(who_ + ": " + name + " has shape " + to_string(shape) + ", which nested lists can not show");
+  // Before element k, as many brackets open (and before it close) as it has trailing indices of zero.
+  const auto boundaries = [&shape](std::size_t k) {
+    std::size_t count = 0;
+    for (std::size_t axis = shape.rank(); axis-- > 0 && k % shape[axis] == 0; k /= shape[axis]) ++count;
+    return std::min(count, shape.rank());
+  };
+  text_.append(shape.rank(), '[');
+  for (std::size_t k = 0; k < tensor.values.size(); ++k) {
+    if (k > 0) {
+      const std::size_t brackets = k % shape.back() ? 0 : boundaries(k);
+      text_.append(brackets, ']');
+      text_ += ',';
+      text_.append(brackets, '[');
+    }
+    append_number(text_, tensor.values[k], dtype);
+  }
+  text_.append(shape.rank(), ']');
+  return *this;
+}
+
+JsonWriter& JsonWriter::shape(const Shape& shape) {
+  std::string text = "[";
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) text += (axis ? ", " : "") + std::to_string(shape[axis]);
+  return raw(text + ']');
+}
+
+std::string JsonWriter::text() && { return std::move(text_) + '\n'; }
+
+}  // namespace nn::io

@@ -1,0 +1,106 @@
+// The weights of a module: its parameters by name and what its modules say of themselves.
+#pragma once
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "autograd/error.hpp"
+#include "nn/io/weights.hpp"
+#include "nn/module.hpp"
+
+namespace nn::io {
+
+namespace detail {
+
+/// The parameters of a module, to be set.
+struct Contents {
+  struct Entry {
+    std::string name;
+    std::variant<Parameter<float>*, Parameter<double>*> parameter;
+  };
+  std::vector<Entry> parameters = {};
+  std::vector<std::pair<std::string, Description>> modules = {};
+
+  /// A model without parameters counts as double.
+  Dtype dtype() const {
+    return !parameters.empty() && parameters.front().parameter.index() == 0 ? Dtype::float32 : Dtype::float64;
+  }
+};
+
+std::vector<std::pair<std::string, Description>> descriptions(auto& module) {
+  std::vector<std::pair<std::string, Description>> result;
+  for_each_module(module, [&]<class U>(const std::string& path, const U& child) {
+    if constexpr (Described<U>) result.emplace_back(path, child.describe());
+  });
+  return result;
+}
+
+template <Module M>
+Contents contents(M& module) {
+  Contents result;
+  for_each_parameter(module, [&](const std::string& path, auto& parameter) {
+    result.parameters.push_back({path, &parameter});
+  });
+  result.modules = descriptions(module);
+  return result;
+}
+
+/// Throws ValueError, which begins with `who`, unless the names of parameters differ and their types do not.
+class ParameterCheck {
+ public:
+  explicit ParameterCheck(std::string who) : who_(std::move(who)) {}
+
+  void operator()(const std::string& name, Dtype dtype) {
+    if (!names_.insert(name).second) throw autograd::ValueError(who_ + ": two parameters are called " + name);
+    if (first_.empty()) first_ = {{name, dtype}};
+    if (first_[0].second != dtype)
+      throw autograd::ValueError(who_ + ": " + first_[0].first + " and " + name +
+                                 " are not both float or both double, and a file has one dtype");
+  }
+
+ private:
+  std::string who_;
+  std::set<std::string> names_;
+  std::vector<std::pair<std::string, Dtype>> first_;
+};
+
+template <class T>
+Dtype dtype_of(const Parameter<T>&) {
+  return std::is_same_v<T, float> ? Dtype::float32 : Dtype::float64;
+}
+
+/// Sets every parameter from `tensor_of(name)`, of the same size.
+template <class TensorOf>
+void assign(const Contents& model, TensorOf tensor_of) {
+  for (const auto& [name, parameter] : model.parameters)
+    std::visit(
+        [&values = tensor_of(name)]<class T>(Parameter<T>* p) {
+          p->update([&](auto& target) {
+            std::transform(values.begin(), values.end(), target.data(), [](double v) { return static_cast<T>(v); });
+          });
+        },
+        parameter);
+}
+
+}  // namespace detail
+
+/// Throws ValueError, which begins with `who`, for parameters of both float and double, and a name that occurs twice.
+template <Module M>
+Weights weights_of(const M& module, const std::string& who) {
+  Weights result{.dtype = Dtype::float64, .modules = detail::descriptions(module)};
+  detail::ParameterCheck check(who);
+  for_each_parameter(module, [&](const std::string& path, const auto& parameter) {
+    result.dtype = detail::dtype_of(parameter);
+    check(path, result.dtype);
+    const auto* const data = parameter.value().data();
+    result.tensors.emplace_back(path, Tensor{parameter.shape(), {data, data + parameter.size()}});
+  });
+  return result;
+}
+
+}  // namespace nn::io

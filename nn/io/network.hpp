@@ -1,0 +1,87 @@
+// Network: layers in a row, the one form between which all formats are converted. It needs no module of nn::, so a file
+// is converted whatever cells the library has.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nn/io/weights.hpp"
+
+namespace nn::io {
+
+enum class Activation { none, tanh, relu, sigmoid, softmax, elu };
+
+/// "tanh"; "" for none.
+const char* name(Activation activation);
+/// Empty for an unknown name; "linear" is none.
+std::optional<Activation> activation_named(const std::string& name);
+
+/// The arrays of one direction of one layer in PyTorch's layout: rows in gate blocks, i, f, g, o of an LSTM and r, z, n
+/// of a GRU. An array that the layer lacks is empty. A linear layer has weight_ih and bias_ih alone.
+struct Arrays {
+  Tensor weight_ih = {};              ///< (G H, I), G = 4 of an LSTM, 3 of a GRU, 1 otherwise
+  Tensor weight_hh = {};              ///< (G H, R), R = P with a projection, otherwise H
+  Tensor bias_ih = {}, bias_hh = {};  ///< (G H)
+  Tensor weight_hr = {};              ///< (P, H), a projection of an LSTM
+  Tensor h0 = {}, c0 = {};            ///< (R), (H): the state before the first step, zeros if empty
+};
+
+struct Layer {
+  enum class Kind { lstm, gru, rnn, linear };
+
+  Kind kind = Kind::linear;
+  std::string name = {};  ///< "lstm", "head"; layers of one name that follow one another are one module
+  std::size_t input_size = 0;
+  std::size_t size = 0;                      ///< H, or the features of a linear layer
+  Activation activation = Activation::none;  ///< after a linear layer; tanh or relu in an RNN
+  bool reset_after = true;  ///< GRU: n = tanh(.. + r (U h + b_hh)), otherwise tanh(.. + U (r h) + b_hh)
+  std::vector<Arrays> directions = {Arrays()};  ///< forward, and in reverse
+
+  bool recurrent() const { return kind != Kind::linear; }
+  /// 4, 3 or 1.
+  std::size_t gates() const { return kind == Kind::lstm ? 4 : kind == Kind::gru ? 3 : 1; }
+  std::size_t projection() const { return directions[0].weight_hr.empty() ? 0 : directions[0].weight_hr.shape[0]; }
+  /// What the next layer reads.
+  std::size_t output_size() const { return directions.size() * (projection() ? projection() : size); }
+};
+
+/// "LSTM", "GRU", "RNN", "Linear".
+const char* name(Layer::Kind kind);
+/// "ifgo", "rzn", "".
+const char* gate_order(Layer::Kind kind);
+
+struct Network {
+  Dtype dtype = Dtype::float32;
+  std::vector<Layer> layers = {};
+  std::size_t skip = 0;       ///< that many first inputs are added to the outputs
+  double input_gain_db = 0;   ///< before everything else
+  double output_gain_db = 0;  ///< after everything else
+  double sample_rate = 0;     ///< 0 where unknown
+  Metadata metadata = {};
+  std::optional<SelfTest> self_test = {};
+
+  std::size_t input_size() const { return layers.front().input_size; }
+  std::size_t output_size() const { return layers.back().output_size(); }
+  std::size_t parameter_count() const;
+};
+
+/// Every sentence that says what is wrong with the shapes of a network; none if it can run.
+std::vector<std::string> faults(const Network& network);
+
+/// The layers that the descriptions name, or, without descriptions, those that PyTorch's names and the shapes tell.
+/// Throws ValueError where that is no row of LSTM, GRU, RNN and Linear layers, with the reason.
+Network network_of(const Weights& weights);
+
+/// Under PyTorch's names: `lstm.weight_ih_l0`, `head.weight`.
+/// Throws ValueError for what wengert/1 can not hold: a skip, a gain, initial states, an activation after a layer.
+Weights weights_of(const Network& network);
+
+/// The arrays under PyTorch's names alone, without checking what else the network has.
+std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network);
+
+/// Gives every layer a name: "lstm", "gru", "rnn", "linear", counted from the second one on. Layers of the same kind
+/// and sizes that follow one another are one module.
+void name_layers(Network& network);
+
+}  // namespace nn::io

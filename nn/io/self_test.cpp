@@ -1,0 +1,53 @@
+#include "nn/io/self_test.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <random>
+
+#include "autograd/error.hpp"
+#include "nn/infer/stream.hpp"
+
+namespace nn::io {
+
+using autograd::FormatError;
+
+SelfTest make_self_test(const Network& network) {
+  constexpr std::size_t steps = 64;
+  std::mt19937_64 random(6);
+  SelfTest test{zero_tensor({steps, network.input_size()}), {}, 1e-5};
+  for (double& value : test.input.values) value = static_cast<double>(random() >> 40) * 0x1p-23 - 1;
+  test.output = nn::infer::evaluate(network, test.input);
+  double largest = 1;
+  for (double& value : test.output.values) {
+    value = rounded(value, network.dtype);
+    largest = std::max(largest, std::abs(value));
+  }
+  test.tolerance *= largest;
+  return test;
+}
+
+void verify_self_test(const Network& network, const std::string& where) {
+  if (!network.self_test) return;
+  const SelfTest& test = *network.self_test;
+  const std::string begin = where + (where.empty() ? "" : ": ") + "self_test: ";
+  const std::size_t steps = test.input.shape.rank() == 2 ? test.input.shape[0] : 0;
+  const auto check_shape = [&](const char* what, const Shape& found, std::size_t width) {
+    if (found != Shape{steps, width})
+      throw FormatError(begin + what + " has shape " + to_string(found) + ", expected (time, " + std::to_string(width) +
+                        ")");
+  };
+  check_shape("input", test.input.shape, network.input_size());
+  check_shape("output", test.output.shape, network.output_size());
+  const Tensor output = nn::infer::evaluate(network, test.input);
+  for (std::size_t k = 0; k < output.values.size(); ++k) {
+    const double difference = std::abs(output.values[k] - test.output.values[k]);
+    if (difference <= test.tolerance) continue;
+    char numbers[120];
+    std::snprintf(numbers, sizeof numbers, "%.9g instead of %.9g, and the tolerance is %.3g", output.values[k],
+                  test.output.values[k], test.tolerance);
+    throw FormatError(begin + "at step " + std::to_string(k / network.output_size()) + " the model answers " + numbers +
+                      "; the weights are not those that were saved, or mean something else here");
+  }
+}
+
+}  // namespace nn::io

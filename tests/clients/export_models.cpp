@@ -1,0 +1,69 @@
+// Writes random networks in the formats that other programs load, with what they must answer: export_models FOLDER.
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "nn/infer/stream.hpp"
+#include "nn/io/dialect.hpp"
+#include "nn/io/networks.hpp"
+
+using namespace networks;
+using nn::io::Activation;
+using nn::io::Dialect;
+
+int main(int, char** argv) {
+  const std::filesystem::path folder = argv[1];
+  std::filesystem::create_directories(folder);
+  struct Case {
+    std::string name;
+    Network network;
+    std::vector<Dialect> dialects;
+  };
+  using enum Dialect;
+  Network skipping = random_network(1, {{lstm, 40}, {linear, 1}});
+  skipping.skip = 1;
+  Network loud = random_network(3, {{lstm, 5}, {linear, 1}});
+  loud.skip = 1;
+  loud.input_gain_db = -6;
+  loud.output_gain_db = 3;
+  const std::vector<Case> cases{
+      {"lstm",
+       random_network(1, {{lstm, 8}, {linear, 1}}),
+       {native, state_dict, rtneural, aidax, guitarml, nam, keras, onnx, tfjs, safetensors}},
+      {"lstm_stack",
+       random_network(3, {{lstm, 20}, {lstm, 20}, {linear, 2}}),
+       {native, state_dict, rtneural, guitarml, keras, onnx, tfjs, safetensors}},
+      {"gru",
+       random_network(2, {{gru, 7}, {gru, 7}, {linear, 1}}),
+       {native, state_dict, rtneural, guitarml, keras, onnx, safetensors}},
+      {"gru_reset_before", random_network(2, {{gru, 7, false}, {linear, 1}}), {native, keras, onnx, tfjs}},
+      {"rnn", random_network(2, {{rnn, 7}, {linear, 1}}), {native, state_dict, keras, onnx, tfjs, safetensors}},
+      {"rnn_relu", random_network(2, {{rnn, 3, true, 1, Activation::relu}, {linear, 1}}), {native, keras, onnx, tfjs}},
+      {"bidirectional",
+       random_network(2, {{lstm, 4, true, 2}, {lstm, 4, true, 2}, {gru, 3, true, 2}, {linear, 1}}),
+       {native, state_dict, onnx, safetensors}},
+      {"projection",
+       random_network(2, {{lstm, 6, true, 1, Activation::none, 2}, {linear, 1}}),
+       {native, state_dict, safetensors}},
+      {"activations",
+       random_network(2, {{lstm, 6},
+                          {linear, 5, true, 1, Activation::relu},
+                          {linear, 4, true, 1, Activation::elu},
+                          {linear, 4, true, 1, Activation::tanh},
+                          {linear, 4, true, 1, Activation::sigmoid},
+                          {linear, 3, true, 1, Activation::softmax}}),
+       {rtneural, keras, onnx, tfjs}},
+      {"skip", skipping, {aidax, guitarml, onnx}},
+      {"gains", loud, {onnx}},
+  };
+  for (const Case& c : cases) {
+    Random random(5);
+    const Tensor input = random.tensor({30, c.network.input_size()});
+    const nlohmann::json expected{{"input", rows_of(input)},
+                                  {"output", rows_of(nn::infer::evaluate(c.network, input))}};
+    std::ofstream(folder / (c.name + ".expected.json")) << expected;
+    for (const Dialect dialect : c.dialects)
+      nn::io::save(c.network, dialect, folder / (c.name + "." + name(dialect)),
+                   {.metadata = {{"made by", "export_models"}}, .self_test = dialect != state_dict});
+  }
+}

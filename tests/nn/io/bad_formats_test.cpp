@@ -1,0 +1,377 @@
+// Bad files of every format: refused with their place, fast, in little memory.
+#include <cstring>
+#include <ctime>
+#include <map>
+
+#include "autograd/error.hpp"
+#include "catch.hpp"
+#include "heap.hpp"
+#include "models.hpp"
+#include "networks.hpp"
+#include "nn/io/dialect.hpp"
+
+using namespace networks;
+using namespace nn::io;
+using autograd::FormatError;
+using saved::replaced;
+
+namespace {
+
+#ifdef NDEBUG
+constexpr double milliseconds_allowed = 50;
+#else
+constexpr double milliseconds_allowed = 1000;  // not optimised, or under a sanitizer
+#endif
+
+constexpr Dialect json_dialects[]{Dialect::native,   Dialect::state_dict, Dialect::rtneural,
+                                  Dialect::guitarml, Dialect::nam,        Dialect::keras};
+
+std::string good(Dialect dialect) {
+  return nn::io::write(random_network(1, {{lstm, 3}, {linear, 1}}), dialect, "model")[0].bytes;
+}
+
+/// Refused as it must be; how is the answer.
+std::string refusal(const std::string& text, Dialect dialect, const std::string& what) {
+  INFO(name(dialect) << ", " << what);
+  std::string error = "(no error)";
+  const std::size_t before = heap::begin();
+  const std::clock_t start = std::clock();
+  try {
+    nn::io::read(text, dialect);
+  } catch (const FormatError& e) {
+    error = std::string(e.what(), std::min(std::strlen(e.what()), std::size_t{1000}));
+  }
+  const double milliseconds = 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  const std::size_t allocated = heap::peak_since(before);
+  CHECK(error != "(no error)");
+  CHECK(milliseconds < milliseconds_allowed);
+  CHECK(allocated <= 4 * text.size() + (1 << 16));
+  return error;
+}
+
+/// Where a number of an array or a size begins.
+std::vector<std::size_t> number_places(const std::string& text) {
+  std::vector<std::size_t> places;
+  for (std::size_t k = 1; k < text.size(); ++k) {
+    const bool number = text[k] == '-' || (text[k] >= '0' && text[k] <= '9');
+    if (number && std::strchr("[,", text[k - 1])) places.push_back(k);
+  }
+  return places;
+}
+
+std::string with_number(const std::string& text, std::size_t place, const std::string& number) {
+  std::size_t end = place;
+  while (end < text.size() && std::strchr("+-.eE0123456789", text[end])) ++end;
+  return text.substr(0, place) + number + text.substr(end);
+}
+
+bool has_place(const std::string& error) {
+  return error.find("byte ") != std::string::npos && error.find("/") != std::string::npos;
+}
+
+std::size_t files = 0;
+
+}  // namespace
+
+TEST_CASE("bad numbers in every format") {
+  const std::vector<std::string> numbers{"null",
+                                         "NaN",
+                                         "nan",
+                                         "Infinity",
+                                         "-Infinity",
+                                         "inf",
+                                         "1e400",
+                                         "-1e400",
+                                         "\"1\"",
+                                         "true",
+                                         "{}",
+                                         "[]",
+                                         "[0.1]",
+                                         "0x10",
+                                         "01",
+                                         "+1",
+                                         "1.",
+                                         ".5",
+                                         "--1",
+                                         "1e",
+                                         "1e5e5",
+                                         "1,,1",
+                                         "1 1",
+                                         "\"",
+                                         "[",
+                                         "]",
+                                         "}",
+                                         "1e39",
+                                         std::string(100000, '9'),
+                                         "0." + std::string(100000, '3'),
+                                         std::string(1000, '[')};
+  for (const Dialect dialect : json_dialects) {
+    const std::string text = good(dialect);
+    CHECK_NOTHROW(nn::io::read(text, dialect));
+    const std::vector<std::size_t> places = number_places(text);
+    REQUIRE(places.size() > 50);
+    for (const std::size_t place : {places[places.size() / 4], places[places.size() / 2], places.back()})
+      for (const std::string& number : numbers) {
+        const bool float_only = number == "1e39";
+        if (float_only && dialect != Dialect::native) continue;  // such a file is of doubles
+        const std::string error = refusal(with_number(text, place, number), dialect, "number " + number.substr(0, 20));
+        INFO(error);
+        // Whether an array of a state dict fits is told by the other arrays, not by its place.
+        const bool fits_no_layer = dialect == Dialect::state_dict && error.find("bias has shape") != std::string::npos;
+        CHECK((has_place(error) || fits_no_layer));
+        ++files;
+      }
+  }
+  CHECK(files >= 300);
+}
+
+TEST_CASE("a file of any format cut anywhere is refused") {
+  for (const Dialect dialect : json_dialects) {
+    const std::string text = good(dialect);
+    for (std::size_t size = 0; size + 2 < text.size(); ++size) {
+      INFO(name(dialect) << " cut after " << size);
+      CHECK_THROWS_AS(nn::io::read(text.substr(0, size), dialect), FormatError);
+      CHECK_THROWS_AS(nn::io::read(text.substr(0, size)), FormatError);
+    }
+  }
+  for (const Dialect dialect : {Dialect::safetensors, Dialect::onnx}) {
+    const std::string bytes = good(dialect);
+    for (std::size_t size = 0; size < bytes.size(); ++size) {
+      INFO(name(dialect) << " cut after " << size);
+      CHECK_THROWS_AS(nn::io::read(bytes.substr(0, size), dialect), FormatError);
+    }
+  }
+}
+
+TEST_CASE("damage of the text of every format") {
+  for (const Dialect dialect : json_dialects) {
+    const std::string text = good(dialect);
+    const std::string deep(1000000, '['), objects = [] {
+      std::string result;
+      for (int k = 0; k < 200000; ++k) result += "{\"a\":";
+      return result;
+    }();
+    const std::map<std::string, std::string> damages{
+        {"byte order mark", "\xEF\xBB\xBF" + text},
+        {"NUL at the end", text + std::string(1, '\0')},
+        {"trailing value", text + "1"},
+        {"trailing bracket", text + "}"},
+        {"two files", text + text},
+        {"NUL within", std::string(text).insert(text.size() / 2, 1, '\0')},
+        {"bad UTF-8", replaced(text, "{", "{\"\xFF\": 1,")},
+        {"overlong UTF-8", replaced(text, "{", "{\"\xC0\xAF\": 1,")},
+        {"surrogate", replaced(text, "{", "{\"\xED\xA0\x80\": 1,")},
+        {"deep lists", replaced(text, "{", "{\"a\": " + deep + ",")},
+        {"deep objects", replaced(text, "{", "{\"a\": " + objects + ",")},
+        {"comment", replaced(text, "{", "{/* */")},
+        {"a long text", replaced(text, "{", "{\"a\": \"" + std::string(200000, 'a') + "\",")},
+        {"many values", replaced(
+                            text, "{",
+                            "{\"a\": [" +
+                                [] {
+                                  std::string result = "{}";
+                                  for (int k = 0; k < 100000; ++k) result += ",{}";
+                                  return result;
+                                }() +
+                                "],")},
+        {"many keys", replaced(
+                          text, "{",
+                          "{" +
+                              [] {
+                                std::string result;
+                                for (int k = 0; k < 20000; ++k) result += "\"" + std::to_string(k) + "\":1,";
+                                return result;
+                              }())},
+        {"empty", ""},
+        {"blank", " \n"},
+        {"a list", "[" + text + "]"},
+        {"a number", "1"},
+    };
+    for (const auto& [what, damaged] : damages) {
+      if (dialect == Dialect::state_dict && what == "many keys") continue;  // each is an array without axes
+      refusal(damaged, dialect, what);
+      ++files;
+    }
+    // Every key at the top twice, or missing.
+    const auto file = nlohmann::json::parse(text);
+    for (const auto& [key, value] : file.items()) {
+      const std::string twice = replaced(text, "{", "{" + nlohmann::json(key).dump() + ": " + value.dump() + ",");
+      CHECK(refusal(twice, dialect, key + " twice").find("the key occurs twice") != std::string::npos);
+      if (key == "metadata" || key == "sample_rate" || key == "modules") continue;
+      auto without = file;
+      without.erase(key);
+      if (dialect == Dialect::state_dict &&
+          (key == "lstm.bias_ih_l0" || key == "lstm.bias_hh_l0" || key == "linear.bias"))
+        continue;  // a layer without a bias
+      refusal(without.dump(), dialect, key + " missing");
+      files += 2;
+    }
+  }
+}
+
+TEST_CASE("sizes that can not be") {
+  const std::vector<std::string> sizes{"0",
+                                       "-3",
+                                       "2.5",
+                                       "1e3",
+                                       "4",
+                                       "1000000000",
+                                       "1e18",
+                                       "1e300",
+                                       "4294967296",
+                                       "null",
+                                       "\"3\"",
+                                       "[3]",
+                                       "{}",
+                                       "true",
+                                       "-0.0",
+                                       "9223372036854775807",
+                                       "18446744073709551616"};
+  const std::map<Dialect, std::vector<std::string>> fields{
+      {Dialect::nam, {"\"hidden_size\": 3", "\"num_layers\": 1", "\"input_size\": 1"}},
+      {Dialect::guitarml, {"\"hidden_size\": 3", "\"num_layers\": 1", "\"input_size\": 1", "\"output_size\": 1"}},
+      {Dialect::rtneural, {"[null, null, 3", "[null, null, 1"}},
+      {Dialect::keras, {"\"units\": 3", "[null, null, 1"}},
+      {Dialect::native, {"\"shape\": [12", "\"shape\": [12, 3", "\"shape\": [1, 3"}}};
+  for (const auto& [dialect, places] : fields) {
+    const std::string text = good(dialect);
+    for (const std::string& place : places)
+      for (const std::string& size : sizes) {
+        if (size == "true" && place.find("shape") == std::string::npos) continue;  // as a size it is 1
+        const std::string changed = place.substr(0, place.find_last_of(" [") + 1) + size;
+        if (nlohmann::json::accept(replaced(text, place, changed)) == false && size != "18446744073709551616") continue;
+        refusal(replaced(text, place, changed), dialect, changed);
+        ++files;
+      }
+  }
+}
+
+TEST_CASE("arrays of the wrong shape are found, all of them, with their places") {
+  const std::string text =
+      R"({"in_shape": [null, 1], "layers": [
+        {"type": "lstm", "shape": [null, 2], "weights": [[[1, 2, 3]], [[1], [2]], [1, 2, 3, 4, 5, 6, 7]]},
+        {"type": "dense", "shape": [1], "weights": [[[1], [2]]], "activation": "swish"},
+        {"type": "conv1d", "shape": [1], "weights": []},
+        {"type": "gru", "weights": [[1]]}]})";
+  try {
+    nn::io::read(text, Dialect::rtneural);
+    FAIL("no error");
+  } catch (const FileProblems& file) {
+    std::string all;
+    for (const Problem& problem : file.problems) {
+      all += problem.pointer + ": " + problem.text + "\n";
+      CHECK(problem.byte > 0);
+      CHECK(problem.byte <= text.size());
+    }
+    CHECK(all ==
+          "/layers/0/weights/0: found shape (1, 3), expected (1, 8)\n"
+          "/layers/0/weights/1: found shape (2, 1), expected (2, 8)\n"
+          "/layers/0/weights/2: found shape (7), expected (8)\n"
+          "/layers/1/activation: unknown activation \"swish\"\n"
+          "/layers/2/type: layer type \"conv1d\"; lstm, gru and dense can be converted\n"
+          "/layers/3: \"shape\" is missing\n"
+          "/layers/3/shape: the last extent, the size of the layer, must be positive\n");
+  }
+  CHECK(refusal(R"({"in_shape": [1], "layers": [{"type": "dense", "shape": [2], "weights": [[[1, 2], [3]], [1, 2]]}]})",
+                Dialect::rtneural, "ragged")
+            .find("/layers/0/weights/0/1: ragged: a list of 1, the ones before have 2") != std::string::npos);
+  CHECK(refusal(R"({"a.weight": [[1, 2], [3, [4]]]})", Dialect::state_dict, "nested")
+            .find("/a.weight/1/1: found a list, expected a number") != std::string::npos);
+  CHECK(refusal(R"({"a.weight": [[1, 2], 3]})", Dialect::state_dict, "nested")
+            .find("/a.weight/1: found a number, expected a list") != std::string::npos);
+  CHECK(refusal(R"({"a.weight": [[[[[[[[[1]]]]]]]]]})", Dialect::state_dict, "axes").find("more than 8 axes") !=
+        std::string::npos);
+}
+
+TEST_CASE("a version from the future, and other architectures") {
+  CHECK(refusal(replaced(good(Dialect::native), "wengert/1", "wengert/2"), Dialect::native, "version")
+            .find("/format: format \"wengert/2\", this library reads \"wengert/1\"") != std::string::npos);
+  CHECK(refusal(replaced(good(Dialect::nam), "\"LSTM\"", "\"WaveNet\""), Dialect::nam, "architecture")
+            .find("/architecture: found \"WaveNet\"; of these files only LSTM models") != std::string::npos);
+  CHECK(refusal(replaced(good(Dialect::guitarml), "\"LSTM\"", "\"TCN\""), Dialect::guitarml, "unit")
+            .find("/model_data/unit_type: found \"TCN\"") != std::string::npos);
+  CHECK(refusal(replaced(good(Dialect::keras), "\"sigmoid\"", "\"hard_sigmoid\""), Dialect::keras, "gates")
+            .find("recurrent_activation: found \"hard_sigmoid\", expected sigmoid") != std::string::npos);
+}
+
+namespace {
+
+std::string safetensors(const std::string& header, const std::string& data) {
+  std::string bytes(8, '\0');
+  const std::uint64_t size = header.size();
+  std::memcpy(bytes.data(), &size, 8);
+  return bytes + header + data;
+}
+
+}  // namespace
+
+TEST_CASE("bad safetensors") {
+  const std::string eight(8, '\0');
+  const auto entry = [](const std::string& type, const std::string& shape, const std::string& offsets) {
+    return "{\"a.weight\":{\"dtype\":\"" + type + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}}";
+  };
+  CHECK_NOTHROW(nn::io::read(safetensors(entry("F32", "[2,1]", "[0,8]"), eight)));
+  CHECK_NOTHROW(nn::io::read(safetensors(entry("BF16", "[2,2]", "[0,8]"), eight)));
+  const std::vector<std::string> bad{
+      safetensors(entry("F32", "[3,1]", "[0,8]"), eight),
+      safetensors(entry("F32", "[2,1]", "[0,9]"), eight),
+      safetensors(entry("F32", "[2,1]", "[8,0]"), eight),
+      safetensors(entry("F32", "[2,1]", "[0]"), eight),
+      safetensors(entry("F32", "[2,1]", "[-8,0]"), eight),
+      safetensors(entry("F32", "[2,1]", "[0,8.5]"), eight),
+      safetensors(entry("F32", "[1,1]", "[0,4]"), eight),
+      safetensors(entry("F32", "[1,1]", "[4,8]"), eight),
+      safetensors(entry("I64", "[1,1]", "[0,8]"), eight),
+      safetensors(entry("F32", "[1000000000,1000000000,1000000000,0]", "[0,8]"), eight),
+      safetensors(entry("F32", "[1000000000,1000000000,1000000000]", "[0,8]"), eight),
+      safetensors(entry("F32", "[4294967296,4294967296]", "[0,8]"), eight),
+      safetensors(entry("F32", "[2,1]", "[0,8]"), eight + "x"),
+      safetensors(entry("F32", "[2,1]", "[0,8]"), ""),
+      safetensors(entry("F32", "[2,1]", "[0,8]"), "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"),
+      safetensors(R"({"a.weight":{"shape":[2,1],"data_offsets":[0,8]}})", eight),
+      safetensors(R"({"a.weight":{"dtype":"F32","data_offsets":[0,8]}})", eight),
+      safetensors(R"({"a.weight":{"dtype":"F32","shape":[2,1]}})", eight),
+      safetensors(R"({"a.weight":1})", eight),
+      safetensors(R"({"__metadata__":{"a":1}})", ""),
+      safetensors("{", ""),
+      safetensors("", ""),
+      std::string(8, '\xFF') + "{}",
+      "1234567",
+  };
+  for (const std::string& bytes : bad)
+    refusal(bytes, Dialect::safetensors, bytes.substr(std::min<std::size_t>(8, bytes.size())));
+}
+
+TEST_CASE("a safetensors or ONNX file with any byte changed is read or refused, never worse") {
+  for (const Dialect dialect : {Dialect::safetensors, Dialect::onnx}) {
+    const std::string bytes = good(dialect);
+    std::size_t refused = 0;
+    for (std::size_t k = 0; k < bytes.size(); ++k)
+      for (const char c : {'\0', '\x01', '\x7F', '\x80', '\xFF', '9', '"'}) {
+        std::string damaged = bytes;
+        damaged[k] = c;
+        try {
+          nn::io::read(damaged, dialect);
+        } catch (const FormatError&) {
+          ++refused;
+        }
+      }
+    CHECK(refused > bytes.size());
+  }
+}
+
+TEST_CASE("a bad file leaves the model as it was") {
+  const saved::Folder folder;
+  saved::Small<float> model;
+  const std::string before = saved::state(model);
+  save_state_dict(model, folder.path / "good");
+  const std::string text = saved::bytes_of(folder.path / "good");
+  for (const auto& [from, to] : std::map<std::string, std::string>{
+           {"0.125", "null"}, {"\"w\"", "\"v\""}, {"0.25,", ""}, {"{", "{\"x\": [1],"}}) {
+    saved::write_bytes(folder.path / "bad", replaced(text, from, to));
+    CHECK_THROWS_AS(load_state_dict(model, folder.path / "bad"), FormatError);
+    CHECK(saved::state(model) == before);
+  }
+  load_state_dict(model, folder.path / "good");
+  CHECK(saved::state(model) != before);  // its versions moved on
+}

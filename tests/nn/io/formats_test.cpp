@@ -1,0 +1,424 @@
+// Other programs' formats: the table of layouts both ways, files run by independent readers, and what is refused.
+#include <nlohmann/json.hpp>
+
+#include "autograd/error.hpp"
+#include "catch.hpp"
+#include "models.hpp"
+#include "networks.hpp"
+#include "nn/infer/stream.hpp"
+#include "nn/io/dialect.hpp"
+#include "nn/io/json.hpp"
+#include "nn/io/layout.hpp"
+#include "nn/linear.hpp"
+#include "nn/lstm.hpp"
+
+using namespace networks;
+using namespace nn::io;
+using autograd::FormatError;
+using autograd::ValueError;
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::Message;
+using nlohmann::json;
+using nn::infer::evaluate;
+using saved::Folder;
+
+namespace {
+
+constexpr Dialect all[]{Dialect::native, Dialect::state_dict, Dialect::rtneural, Dialect::aidax, Dialect::guitarml,
+                        Dialect::nam,    Dialect::keras,      Dialect::onnx,     Dialect::tfjs,  Dialect::safetensors};
+
+std::string text_of(const Network& network, Dialect dialect, const ExportOptions& options = {}) {
+  return nn::io::write(network, dialect, "model.json", options)[0].bytes;
+}
+
+Tensor question(const Network& network, std::size_t steps = 20) {
+  Random random(99);
+  return random.tensor({steps, network.input_size()});
+}
+
+Rows answer(const Network& network) { return rows_of(evaluate(network, question(network))); }
+
+/// Written to a file and read again, as the format and as any.
+Network again(const Network& network, Dialect dialect, const ExportOptions& options = {}) {
+  const Folder folder;
+  const auto path = folder.path / "model.json";
+  save(network, dialect, path, options);
+  const Network loaded = load(path);
+  CHECK(detect(path) == dialect);
+  const Network same = load(path, dialect);
+  CHECK(named_tensors(same) == named_tensors(loaded));
+  return loaded;
+}
+
+std::string number_text(double value) { return json(value).dump(); }
+
+template <class T>
+struct Model {
+  nn::LSTM<T> rec;
+  nn::Linear<T> lin;
+  explicit Model(std::uint64_t seed, bool bias = true) : Model(nn::Generator(seed), bias) {}
+  Model(nn::Generator generator, bool bias)
+      : rec({.input_size = 1, .hidden_size = 8, .bias = bias}, generator), lin(8, 1, generator) {}
+  static void visit(auto& self, auto&& visitor) {
+    visitor("rec", self.rec);
+    visitor("lin", self.lin);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the table of layouts, number by number") {
+  // With H = 1 and one input a block is a number: here i, f, g, o = 1, 2, 3, 4 of W, 5 to 8 of U, 10 to 40 and 1 to 4.
+  Layer layer{.kind = lstm, .input_size = 1, .size = 1};
+  const Arrays arrays{.weight_ih = {{4, 1}, {1, 2, 3, 4}},
+                      .weight_hh = {{4, 1}, {5, 6, 7, 8}},
+                      .bias_ih = {{4}, {10, 20, 30, 40}},
+                      .bias_hh = {{4}, {1, 2, 3, 4}}};
+  const auto f32 = Dtype::float32;
+  CHECK(to_layout(layer, arrays, keras_layout, f32) ==
+        std::vector<Tensor>{{{1, 4}, {1, 2, 3, 4}}, {{1, 4}, {5, 6, 7, 8}}, {{4}, {11, 22, 33, 44}}});
+  CHECK(to_layout(layer, arrays, nam_layout, f32) ==
+        std::vector<Tensor>{{{4, 1}, {1, 2, 3, 4}}, {{4, 1}, {5, 6, 7, 8}}, {{4}, {11, 22, 33, 44}}});
+  CHECK(to_layout(layer, arrays, onnx_layout, f32) ==
+        std::vector<Tensor>{{{4, 1}, {1, 4, 2, 3}}, {{4, 1}, {5, 8, 6, 7}}, {{8}, {10, 40, 20, 30, 1, 4, 2, 3}}});
+  CHECK(to_layout(layer, arrays, torch_layout, f32) ==
+        std::vector<Tensor>{arrays.weight_ih, arrays.weight_hh, arrays.bias_ih, arrays.bias_hh});
+
+  layer.kind = gru;
+  const Arrays gates{.weight_ih = {{3, 1}, {1, 2, 3}},  // r, z, n
+                     .weight_hh = {{3, 1}, {5, 6, 7}},
+                     .bias_ih = {{3}, {10, 20, 30}},
+                     .bias_hh = {{3}, {1, 2, 3}}};
+  CHECK(to_layout(layer, gates, keras_layout, f32) ==
+        std::vector<Tensor>{{{1, 3}, {2, 1, 3}}, {{1, 3}, {6, 5, 7}}, {{2, 3}, {20, 10, 30, 2, 1, 3}}});
+  CHECK(to_layout(layer, gates, onnx_layout, f32) ==
+        std::vector<Tensor>{{{3, 1}, {2, 1, 3}}, {{3, 1}, {6, 5, 7}}, {{6}, {20, 10, 30, 2, 1, 3}}});
+  CHECK_THROWS_WITH(to_layout(layer, gates, nam_layout, f32), ContainsSubstring("can not be summed"));
+  layer.reset_after = false;
+  CHECK(to_layout(layer, gates, keras_layout, f32) ==
+        std::vector<Tensor>{{{1, 3}, {2, 1, 3}}, {{1, 3}, {6, 5, 7}}, {{3}, {22, 11, 33}}});
+
+  const Layer dense{.input_size = 2, .size = 3};
+  const Arrays matrix{.weight_ih = {{3, 2}, {1, 2, 3, 4, 5, 6}}};
+  CHECK(to_layout(dense, matrix, keras_layout, f32) ==
+        std::vector<Tensor>{{{2, 3}, {1, 3, 5, 2, 4, 6}}, {{3}, {0, 0, 0}}});
+
+  // A sum of two floats is a float in a float32 file.
+  Layer one{.kind = rnn, .input_size = 1, .size = 1};
+  const Arrays sums{
+      .weight_ih = {{1, 1}, {1}}, .weight_hh = {{1, 1}, {1}}, .bias_ih = {{1}, {1}}, .bias_hh = {{1}, {0x1p-30}}};
+  CHECK(to_layout(one, sums, keras_layout, f32)[2].values[0] == 1);
+  CHECK(to_layout(one, sums, keras_layout, Dtype::float64)[2].values[0] == 1 + 0x1p-30);
+}
+
+TEST_CASE("every layout comes back, of every kind of layer") {
+  for (const Layout& layout : {torch_layout, keras_layout, onnx_layout, nam_layout})
+    for (const Spec& spec : {Spec{lstm, 5}, Spec{gru, 5}, Spec{gru, 5, false}, Spec{rnn, 5}, Spec{linear, 5}}) {
+      if (layout.gru.empty() && spec.kind == gru) continue;
+      const Layer layer = random_network(3, {spec}).layers[0];
+      const auto there = to_layout(layer, layer.directions[0], layout, Dtype::float32);
+      const auto shapes = layout_shapes(layer, layout);
+      REQUIRE(there.size() == shapes.size());
+      for (std::size_t k = 0; k < there.size(); ++k) {
+        CHECK(there[k].shape == shapes[k]);
+        CHECK(there[k].values.size() == shapes[k].elements());
+      }
+      const Arrays back = from_layout(layer, there, layout);
+      CHECK(back.weight_ih == layer.directions[0].weight_ih);
+      CHECK(back.weight_hh == layer.directions[0].weight_hh);
+      CHECK(to_layout(layer, back, layout, Dtype::float32) == there);
+    }
+}
+
+TEST_CASE("files of RTNeural and NAM, run by readers of their own") {
+  for (const Network& network :
+       {random_network(1, {{lstm, 8}, {linear, 1}}), random_network(3, {{lstm, 5}, {lstm, 4}, {linear, 2}}),
+        random_network(2, {{gru, 6}, {linear, 3, true, 1, Activation::tanh}, {linear, 1}}),
+        random_network(1, {{linear, 4, true, 1, Activation::relu}, {gru, 3}, {lstm, 2}})})
+    CHECK(largest_difference(run_rtneural(text_of(network, Dialect::rtneural), rows_of(question(network))),
+                             answer(network)) < 1e-6);
+
+  for (const std::size_t burn_in : {0, 100}) {
+    const Network network = random_network(1, {{lstm, 3}, {lstm, 3}, {linear, 1}});
+    const Network burnt = nn::infer::burnt_in(network, burn_in);
+    const std::string text = text_of(network, Dialect::nam, {.burn_in = burn_in});
+    CHECK(largest_difference(run_nam(text, rows_of(question(network))), answer(burnt)) < 1e-6);
+    CHECK((largest_difference(answer(burnt), answer(network)) > 1e-3) == (burn_in > 0));
+  }
+  // The count of the program's own sample: H = 3, one layer, one input.
+  const json sample = json::parse(text_of(random_network(1, {{lstm, 3}, {linear, 1}}), Dialect::nam));
+  CHECK(sample["weights"].size() == 70);
+  CHECK(sample["sample_rate"] == 48000);
+}
+
+TEST_CASE("files of Keras and GuitarML, run by readers of their own") {
+  for (const bool reset_after : {true, false}) {
+    const Network network = random_network(2, {{gru, 5, reset_after}, {rnn, 4}, {linear, 2}});
+    const json file = json::parse(text_of(network, Dialect::keras));
+    CHECK(file["config"]["layers"][0]["config"]["batch_input_shape"] == json::parse("[null, null, 2]"));
+    CHECK(file["config"]["layers"][0]["config"]["reset_after"] == reset_after);
+    const auto arrays = [](const json& named) {
+      json list = {named["kernel"], named.value("recurrent_kernel", json()), named["bias"]};
+      if (list[1].is_null()) list.erase(1);
+      return list;
+    };
+    std::vector<KerasLayer> layers;
+    layers.emplace_back("gru", arrays(file["weights"]["gru"]), reset_after);
+    layers.emplace_back("rnn", arrays(file["weights"]["rnn"]));
+    layers.emplace_back("dense", arrays(file["weights"]["linear"]), true, "");
+    CHECK(largest_difference(networks::run(layers, rows_of(question(network))), answer(network)) < 1e-6);
+  }
+  Network network = random_network(1, {{lstm, 4}, {lstm, 4}, {linear, 1}});
+  network.skip = 1;
+  const json file = json::parse(text_of(network, Dialect::guitarml));
+  CHECK(file["model_data"] == json::parse(R"({"model": "SimpleRNN", "input_size": 1, "skip": 1, "output_size": 1,
+      "unit_type": "LSTM", "num_layers": 2, "hidden_size": 4, "bias_fl": true})"));
+  CHECK(file["state_dict"]["rec.weight_hh_l1"].size() == 16);
+  CHECK(file["state_dict"]["lin.weight"].size() == 1);
+  CHECK(file["state_dict"]["rec.bias_hh_l0"][3] ==
+        Catch::Detail::Approx(network.layers[0].directions[0].bias_hh.values[3]));
+  CHECK(file["state_dict"].size() == 10);
+}
+
+TEST_CASE("every format that can express a network reads back what it wrote") {
+  struct Case {
+    Network network;
+    std::vector<Dialect> dialects;
+  };
+  using enum Dialect;
+  Network skipping = random_network(1, {{lstm, 40}, {linear, 1}});
+  skipping.skip = 1;
+  Network loud = skipping;
+  loud.input_gain_db = -6;
+  loud.output_gain_db = 3;
+  const std::vector<Case> cases{
+      {random_network(1, {{lstm, 8}, {linear, 1}}),
+       {native, state_dict, rtneural, aidax, guitarml, nam, keras, onnx, tfjs, safetensors}},
+      {random_network(3, {{gru, 5}, {linear, 2}}), {native, state_dict, rtneural, guitarml, keras, onnx, safetensors}},
+      {random_network(3, {{gru, 5, false}, {linear, 2}}), {native, keras, onnx, tfjs}},
+      {random_network(2, {{rnn, 4}, {rnn, 4}, {linear, 1}}), {native, state_dict, keras, onnx, tfjs, safetensors}},
+      {random_network(2, {{rnn, 4, true, 1, Activation::relu}, {linear, 1}}), {native, keras, onnx, tfjs}},
+      {random_network(2, {{lstm, 4, true, 2}, {lstm, 4, true, 2}, {gru, 3, true, 2}, {linear, 1}}),
+       {native, state_dict, onnx, safetensors}},
+      {random_network(2, {{lstm, 6, true, 1, Activation::none, 2}, {linear, 1}}), {native, state_dict, safetensors}},
+      {random_network(2,
+                      {{lstm, 6}, {linear, 5, true, 1, Activation::relu}, {linear, 3, true, 1, Activation::softmax}}),
+       {rtneural, keras, onnx, tfjs}},
+      {skipping, {aidax, guitarml, onnx}},
+      {loud, {aidax, onnx}},
+      {nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 30), {nam}},
+  };
+  for (const Case& c : cases)
+    for (const Dialect dialect : all) {
+      INFO(name(dialect) << " case " << &c - cases.data());
+      const bool can = std::find(c.dialects.begin(), c.dialects.end(), dialect) != c.dialects.end();
+      if (!can && dialect == state_dict && c.network.layers[0].kind == rnn) continue;  // says tanh or relu nowhere
+      if (!can && dialect == safetensors && c.network.layers[0].kind == rnn) continue;
+      if (!can) {
+        const std::string begin = std::string("save_") + name(dialect) + ": ";
+        CHECK_THROWS_WITH(text_of(c.network, dialect), Catch::Matchers::StartsWith(begin));
+        CHECK_THROWS_AS(text_of(c.network, dialect), ValueError);
+        continue;
+      }
+      for (const bool self_test : {false, true}) {
+        const Network back =
+            again(c.network, dialect, {.metadata = {{"maker", "\xC3\xA4 \"x\""}}, .self_test = self_test});
+        CHECK(largest_difference(answer(back), answer(c.network)) < 1e-6);
+        CHECK(back.self_test.has_value() == self_test);
+        if (dialect != state_dict) CHECK(back.metadata.at("maker") == "\xC3\xA4 \"x\"");
+        CHECK(again(back, dialect).layers.size() == c.network.layers.size());
+        CHECK(named_tensors(again(back, dialect)) == named_tensors(back));
+      }
+    }
+}
+
+TEST_CASE("files of doubles stay doubles, and floats take 12 bytes a number") {
+  const Network wide = random_network(2, {{lstm, 20}, {linear, 1}}, Dtype::float64);
+  for (const Dialect dialect : {Dialect::native, Dialect::state_dict, Dialect::guitarml, Dialect::rtneural,
+                                Dialect::keras, Dialect::safetensors}) {
+    INFO(name(dialect));
+    const Network back = again(wide, dialect);
+    CHECK(back.dtype == Dtype::float64);
+    CHECK(back.layers[0].directions[0].weight_ih == wide.layers[0].directions[0].weight_ih);
+  }
+  const Network narrow = random_network(2, {{lstm, 60}, {linear, 1}});
+  const std::size_t count = narrow.parameter_count();
+  for (const Dialect dialect : {Dialect::native, Dialect::state_dict}) {
+    const std::string text = text_of(narrow, dialect);
+    CHECK(text.size() < 13 * count + 1000);
+    CHECK(nn::io::read(text).dtype == Dtype::float32);
+  }
+  // As Python writes floats: each as a double. They are floats still.
+  std::string python = R"({"weight_ih_l0": [)";
+  for (int row = 0; row < 3; ++row)
+    python += (row ? ", [" : "[") + number_text(static_cast<double>(0.1f * static_cast<float>(row + 1))) + "]";
+  python += R"(], "weight_hh_l0": [[0.5], [0.25], [0.125]]})";
+  const Network read_back = nn::io::read(python);
+  CHECK(read_back.dtype == Dtype::float32);
+  CHECK(read_back.layers[0].kind == gru);
+  CHECK(read_back.layers[0].directions[0].weight_ih.values[0] == static_cast<double>(0.1f));
+}
+
+TEST_CASE("a bare state dict, whatever its prefixes") {
+  const Network network = random_network(2, {{lstm, 3, true, 2}, {lstm, 3, true, 2}, {linear, 1}});
+  json file = json::parse(text_of(network, Dialect::state_dict));
+  json moved;
+  for (const auto& [key, value] : file.items()) moved["module.core." + key] = value;
+  const Network back = nn::io::read(moved.dump());
+  CHECK(largest_difference(answer(back), answer(network)) < 1e-12);
+  CHECK(back.layers[0].name == "module.core.lstm");
+
+  const std::string text = R"({"a.weight": [[1, 2], [3, 4], [5, 6]], "a.bias": [1, 2, 3], "b.weight": [[1, 0, 1]]})";
+  CHECK(answer(nn::io::read(text)).size() == 20);
+  CHECK_THROWS_WITH(nn::io::read(R"({"norm.weight": [1, 2], "a.weight": [[1, 2]]})"),
+                    ContainsSubstring("norm.weight (2) belongs to no LSTM, GRU, RNN or Linear layer"));
+  CHECK_THROWS_WITH(nn::io::read(R"({"x.weight_ih_l0": [[1], [2]], "x.weight_hh_l0": [[1], [2]]})"),
+                    ContainsSubstring("x.weight_hh_l0 has shape (2, 1), expected (4 H, H) of an LSTM"));
+  CHECK_THROWS_WITH(nn::io::read(R"({"a.weight": [[1, 2]], "b.weight": [[1, 2]]})"),
+                    ContainsSubstring("b reads 2 features, and the layer before, a, has 1"));
+}
+
+TEST_CASE("refusals say what, and what to do") {
+  const auto refused = [](const Network& network, Dialect dialect, const std::string& text) {
+    CHECK_THROWS_MATCHES(text_of(network, dialect), ValueError, Message(text));
+  };
+  refused(random_network(1, {{lstm, 8, true, 2}, {linear, 1}}), Dialect::rtneural,
+          "save_rtneural: lstm is bidirectional, which RTNeural can not express; native, state_dict, onnx, safetensors "
+          "can; write one of these");
+  refused(random_network(1, {{gru, 8}, {linear, 1}}), Dialect::nam,
+          "save_nam: gru is a GRU that resets after the product, which Neural Amp Modeler can not express; native, "
+          "state_dict, rtneural, aidax, guitarml, keras, onnx, safetensors can; write one of these");
+  refused(random_network(1, {{gru, 8}, {linear, 1}}), Dialect::tfjs,
+          "save_tfjs: gru is a GRU that resets after the product, which TensorFlow.js can not express; native, "
+          "state_dict, rtneural, aidax, guitarml, keras, onnx, safetensors can; write one of these");
+  refused(nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 9), Dialect::guitarml,
+          "save_guitarml: lstm starts from a state that is not zero, which GuitarML can not express; nam can, or start "
+          "from zeros (zero_state)");
+  CHECK_NOTHROW(text_of(nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 9), Dialect::guitarml,
+                        {.zero_state = true}));
+  refused(random_network(1, {{lstm, 9}, {linear, 1}}), Dialect::aidax,
+          "save_aidax: AIDA-X has no hidden size of 9, only 8, 12, 16, 20, 24, 32, 40, 64 and 80");
+  refused(random_network(1, {{lstm, 8}, {lstm, 6}, {linear, 1}}), Dialect::nam,
+          "save_nam: the layers before the last must be LSTM layers of one hidden size, and lstm_2 is not; write "
+          "rtneural");
+  Network wild = random_network(1, {{lstm, 8}, {linear, 1}});
+  wild.layers[0].directions[0].weight_hh.values[9] = std::nan("");
+  for (const Dialect dialect : {Dialect::native, Dialect::rtneural, Dialect::nam, Dialect::state_dict})
+    CHECK_THROWS_WITH(text_of(wild, dialect), ContainsSubstring("is NaN at ("));
+  CHECK_THROWS_WITH(text_of(Network{}, Dialect::onnx), "save_onnx: it has no layers");
+}
+
+TEST_CASE("a file of another dialect is named") {
+  const Folder folder;
+  const Network network = random_network(1, {{lstm, 8}, {linear, 1}});
+  for (const Dialect written : all)
+    for (const Dialect wanted : all) {
+      const auto family = [](Dialect d) { return d == Dialect::aidax ? Dialect::rtneural : d; };
+      if (family(written) == family(wanted)) continue;
+      save(network, written, folder.path / "file");
+      CHECK_THROWS_WITH(load(folder.path / "file", wanted),
+                        ContainsSubstring(std::string("read it as ") + name(written)));
+    }
+  CHECK_THROWS_WITH(nn::io::read("PK\x03\x04"), ContainsSubstring("a PyTorch checkpoint or another archive"));
+  CHECK_THROWS_WITH(nn::io::read("\x89HDF"), ContainsSubstring("a Keras (HDF5) model"));
+  CHECK_THROWS_WITH(nn::io::read(R"({"architecture": 1, "image_data_format": 2})"), ContainsSubstring("frugally-deep"));
+  CHECK_THROWS_WITH(nn::io::read(R"({"a": 1})"), ContainsSubstring("no format that is known here: native, state_dict"));
+}
+
+TEST_CASE("a self-test is checked wherever a file is read") {
+  const Folder folder;
+  const auto path = folder.path / "model.json";
+  const Network network = random_network(1, {{lstm, 8}, {linear, 1}});
+  for (const Dialect dialect : {Dialect::native, Dialect::state_dict, Dialect::rtneural, Dialect::aidax,
+                                Dialect::guitarml, Dialect::nam, Dialect::keras}) {
+    INFO(name(dialect));
+    save(network, dialect, path, {.self_test = true});
+    std::string text = saved::bytes_of(path);
+    // One digit of one weight changes.
+    const std::size_t from = text.find(dialect == Dialect::native ? "\"data\": ["
+                                       : dialect == Dialect::nam  ? "\"weights\": ["
+                                                                  : "[[");
+    const std::size_t digit = text.find_first_of("123456789", from + 12);
+    REQUIRE(digit != std::string::npos);
+    text[digit] = text[digit] == '9' ? '1' : static_cast<char>(text[digit] + 1);
+    saved::write_bytes(path, text);
+    CHECK_THROWS_WITH(load(path), ContainsSubstring("self_test: at step "));
+    CHECK_NOTHROW(load(path, dialect, {.verify = false}));
+  }
+  Model<float> model(1), other(2);
+  save_json(model, path, {.self_test = true});
+  load_json(other, path);
+  CHECK(saved::bits(other) == saved::bits(model));
+  std::string text = saved::bytes_of(path);
+  const std::size_t at = text.find_first_of("123456789", text.find("\"data\": [") + 12);
+  text[at] = text[at] == '9' ? '1' : static_cast<char>(text[at] + 1);
+  saved::write_bytes(path, text);
+  const std::string before = saved::state(other);
+  CHECK_THROWS_WITH(load_json(other, path), ContainsSubstring("load_json: self_test: at step "));
+  CHECK(saved::state(other) == before);
+}
+
+TEMPLATE_TEST_CASE("modules in and out of every format", "", float, double) {
+  const Folder folder;
+  const auto path = folder.path / "model";
+  Model<TestType> model(1);
+  const auto check = [&](auto save_as, auto load_from, bool sums_biases) {
+    Model<TestType> other(2);
+    save_as(model, path);
+    REQUIRE(saved::bits(other) != saved::bits(model));
+    load_from(other, path);
+    if (!sums_biases) {
+      CHECK(saved::bits(other) == saved::bits(model));
+      return;
+    }
+    const Network a = network_of(weights_of(model, "")), b = network_of(weights_of(other, ""));
+    CHECK(largest_difference(evaluate(a, question(a)), evaluate(b, question(b))) < 1e-6);
+  };
+  const auto plain = [](auto f) { return [f](auto& m, const auto& p) { f(m, p); }; };
+  check(plain([](auto& m, auto& p) { save_state_dict(m, p); }), plain([](auto& m, auto& p) { load_state_dict(m, p); }),
+        false);
+  check(plain([](auto& m, auto& p) { save_safetensors(m, p); }),
+        plain([](auto& m, auto& p) { load_safetensors(m, p); }), false);
+  check(plain([](auto& m, auto& p) { save_guitarml(m, p); }), plain([](auto& m, auto& p) { load_guitarml(m, p); }),
+        false);
+  check(plain([](auto& m, auto& p) { save_rtneural(m, p); }), plain([](auto& m, auto& p) { load_rtneural(m, p); }),
+        true);
+  check(plain([](auto& m, auto& p) { save_nam(m, p); }), plain([](auto& m, auto& p) { load_nam(m, p); }), true);
+  save_aidax(model, path, {.self_test = true});
+  Model<TestType> third(3);
+  load_rtneural(third, path);
+  save_keras_json(model, path);
+  CHECK(detect(path) == Dialect::keras);
+  save_onnx(model, path);
+  CHECK(detect(path) == Dialect::onnx);
+  save_tfjs(model, path);
+  CHECK(detect(path) == Dialect::tfjs);
+
+  // Any module, as named arrays.
+  saved::Small<TestType> small, fresh;
+  fresh.w.update([](auto& w) { w.fill(0); });
+  save_state_dict(small, path);
+  load_state_dict(fresh, path);
+  CHECK(saved::bits(fresh) == saved::bits(small));
+  fresh.w.update([](auto& w) { w.fill(0); });
+  save_safetensors(small, path, {.metadata = {{"a", "b"}}});
+  load_safetensors(fresh, path);
+  CHECK(saved::bits(fresh) == saved::bits(small));
+  CHECK_THROWS_WITH(save_rtneural(small, path), ContainsSubstring("save_rtneural: w (2, 3) belongs to no LSTM"));
+
+  // What does not fit leaves the model as it was.
+  const std::string before = saved::state(model);
+  CHECK_THROWS_WITH(load_safetensors(model, path), ContainsSubstring("rec.weight_ih_l0 is missing"));
+  save(random_network(1, {{lstm, 9}, {linear, 1}}), Dialect::rtneural, path);
+  CHECK_THROWS_WITH(load_rtneural(model, path),
+                    ContainsSubstring("the file has LSTM(1, 9), Linear(9, 1), the model LSTM(1, 8), Linear(8, 1)"));
+  save(nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 5), Dialect::nam, path);
+  CHECK_THROWS_WITH(load_nam(model, path), ContainsSubstring("starts from a state that is not zero"));
+  CHECK(saved::state(model) == before);
+  Model<TestType> unbiased(5, false);
+  CHECK_THROWS_WITH(load_guitarml(unbiased, path), ContainsSubstring("it is a file of Neural Amp Modeler"));
+  save_rtneural(model, path);
+  CHECK_THROWS_WITH(load_rtneural(unbiased, path), ContainsSubstring("rec.bias_ih_l0 is unexpected"));
+  save_rtneural(unbiased, path);
+  CHECK_NOTHROW(load_rtneural(model, path));
+}
