@@ -346,6 +346,7 @@ struct Stack {
   void forward(const ForwardCall<V>& call) const {
     const std::size_t run = axis == 0 ? call.input().size() : 0;
     for (std::size_t k = 0; k < call.inputs.size(); ++k) {
+      if (axis == 0 && call.input(k).data == call.output().data + k * run) continue;  // on the same memory
       if (axis == 0)
         copy_or_add(call.input(k).data, call.output().data + k * run, run, false);
       else
