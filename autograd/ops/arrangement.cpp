@@ -240,15 +240,17 @@ std::vector<RegisteredOp> arrangement_ops() {
              {{3, 4, 2}},
              [](auto x) {
                const auto each = unbind(x[0], 1);
-               return each[0] * each[3] - each[1];
+               return each.at(0) * each.at(3) - each.at(1);
              }}},
-           {}},
+           {{{{3}},
+             [](auto x) { return unbind(x[0], 1).at(0); },
+             "unbind: axis 1 is out of range for an array of rank 1; valid axes are -1 to 0"}}},
           {&split_every_info,
            {{"rows",
              {{5, 3}},
              [](auto x) {
                const auto parts = split_every(x[0], 2);
-               return parts[0] * parts[1] + parts[2];
+               return parts.at(0) * parts.at(1) + parts.at(2);
              }}},
            {{{{5, 3}},
              [](auto x) { return split_every(x[0], 0)[0]; },
@@ -258,7 +260,7 @@ std::vector<RegisteredOp> arrangement_ops() {
              {{3, 7}},
              [](auto x) {
                const auto parts = chunk(x[0], 3, 1);
-               return parts[0] * parts[1] + parts[2];
+               return parts.at(0) * parts.at(1) + parts.at(2);
              }}},
            {{{{5, 3}}, [](auto x) { return chunk(x[0], 0)[0]; }, "chunk: 0 pieces; a count is at least 1"}}},
           {&flip_info,
@@ -284,7 +286,9 @@ std::vector<RegisteredOp> arrangement_ops() {
            {{"columns", {{2, 3}}, [](auto x) { return repeat(x[0], 3, 1); }},
             {"rows", {{2, 3}}, [](auto x) { return repeat(x[0], 2, 0); }},
             {"not at all", {{2, 3}}, [](auto x) { return repeat(x[0], 0, 0); }}},
-           {}},
+           {{{{3}},
+             [](auto x) { return repeat(x[0], 2, -2); },
+             "repeat: axis -2 is out of range for an array of rank 1; valid axes are -1 to 0"}}},
           {&tile_info,
            {{"three axes",
              {{3, 2}},
@@ -297,12 +301,16 @@ std::vector<RegisteredOp> arrangement_ops() {
           {&pad_info,
            {{"columns", {{3, 4}}, [](auto x) { return pad(x[0], -1, 1, 2, 0.5); }},
             {"rows", {{3, 4}}, [](auto x) { return pad(x[0], 0, 0, 1); }}},
-           {}},
+           {{{{3}},
+             [](auto x) { return pad(x[0], 1, 1, 1); },
+             "pad: axis 1 is out of range for an array of rank 1; valid axes are -1 to 0"}}},
           {&tril_info,
            {{"below", {{4, 4}}, [](auto x) { return tril(x[0], -1); }},
             {"batch of wide ones", {{2, 3, 5}}, [](auto x) { return tril(x[0]); }}},
            {{{{4}}, [](auto x) { return tril(x[0]); }, "tril: shape (4) has fewer than two axes; it takes matrices"}}},
-          {&triu_info, {{"above", {{4, 4}}, [](auto x) { return triu(x[0], 1); }}}, {}},
+          {&triu_info,
+           {{"above", {{4, 4}}, [](auto x) { return triu(x[0], 1); }}},
+           {{{{4}}, [](auto x) { return triu(x[0]); }, "triu: shape (4) has fewer than two axes; it takes matrices"}}},
           {&diagonal_info,
            {{"main", {{4, 4}}, [](auto x) { return diagonal(x[0]); }},
             {"above", {{3, 5}}, [](auto x) { return diagonal(x[0], 1); }},
