@@ -135,7 +135,10 @@ std::vector<RegisteredOp> selection_ops() {
           {&lerp_info,
            {{"matrices and a weight", {{3, 4}, {3, 4}, {}}, [](auto x) { return lerp(x[0], x[1], x[2]); }},
             {"elementwise", {{3, 4}, {3, 4}, {3, 4}}, [](auto x) { return lerp(x[0], x[1], x[2]); }}},
-           {}}};
+           {{{{3, 4}, {3, 5}, {}},
+             [](auto x) { return lerp(x[0], x[1], x[2]); },
+             "sub: shapes (3, 5) and (3, 4) do not broadcast: axis 1 has extents 5 and 4; make them equal, or one of "
+             "them 1"}}}};
 }
 
 }  // namespace autograd
