@@ -137,9 +137,10 @@ Weights read_weights(const dialects::Input& input, Dialect dialect) {
 }
 
 void require_finite_values(const Network& network, const std::string& where) {
-  for (const auto& [name, tensor] : named_tensors(network))
+  for_each_tensor(network, [&](const std::string& name, const Tensor& tensor) {
     for (const double value : tensor.values)
       if (!std::isfinite(value)) throw FormatError(where + ": " + name + " has a number that is not finite");
+  });
 }
 
 Network read_network(const dialects::Input& input, Dialect dialect, const ImportOptions& options) {
@@ -357,6 +358,7 @@ Weights renamed(const Network& file, const Weights& own, const std::string& wher
   Network result = file;
   for (std::size_t k = 0; k < model.layers.size(); ++k) {
     result.layers[k].name = model.layers[k].name;
+    result.layers[k].cell = model.layers[k].cell;
     for (std::size_t d = 0; d < model.layers[k].directions.size(); ++d) {
       Arrays& arrays = result.layers[k].directions[d];
       const Arrays& wanted = model.layers[k].directions[d];

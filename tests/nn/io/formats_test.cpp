@@ -358,6 +358,24 @@ TEST_CASE("a self-test is checked wherever a file is read") {
   CHECK(saved::state(other) == before);
 }
 
+TEST_CASE("a cell keeps its names") {
+  nn::Generator generator(1);
+  nn::LSTMCell<float> cell({.input_size = 3, .hidden_size = 4}, generator),
+      other({.input_size = 3, .hidden_size = 4}, generator);
+  const Folder folder;
+  save_rtneural(cell, folder.path / "model");
+  REQUIRE(saved::bits(cell) != saved::bits(other));
+  load_rtneural(other, folder.path / "model");
+  CHECK(std::equal(cell.weight_hh.value().begin(), cell.weight_hh.value().end(), other.weight_hh.value().begin()));
+  const Network network = network_of(weights_of(cell, ""));
+  const Network back = again(network, Dialect::native);
+  CHECK(named_tensors(back) == named_tensors(network));
+  CHECK(weights_of(back).modules[0].second.type == "LSTMCell");
+  CHECK(weights_of(back).tensors[0].first == "weight_ih");
+  from_json_text(other, text_of(network, Dialect::native));
+  CHECK(saved::bits(cell) == saved::bits(other));
+}
+
 TEMPLATE_TEST_CASE("modules in and out of every format", "", float, double) {
   const Folder folder;
   const auto path = folder.path / "model";
