@@ -166,64 +166,6 @@ Network read_network(const dialects::Input& input, Dialect dialect, const Import
   return network;
 }
 
-/// Which of the keys that tell formats apart are at the top of a file; "weight" stands for every key that contains it.
-class KeysAtTop : JsonScanner {
- public:
-  KeysAtTop(const std::string& source, std::string_view bytes) : JsonScanner("load", source, bytes) {}
-
-  void read() { scan(); }
-  bool has(const char* key) const { return found_.contains(key); }
-
- private:
-  void on_open(Container container) override {
-    if (depth_ == 0 && container != Container::object) mismatch(container, "an object");
-    ++depth_;
-  }
-  void on_key() override {
-    constexpr std::array telling{
-        "format", "parameters", "modelTopology", "class_name",        "config",       "model_data", "state_dict",
-        "layers", "in_shape",   "in_skip",       "image_data_format", "architecture", "out_gain",   "input_batch"};
-    if (depth_ != 1) return;
-    for (const char* const known : telling)
-      if (key() == known) found_.insert(known);
-    if (key().find("weight") != std::string::npos) found_.insert("weight");
-  }
-  void on_scalar(Scalar value) override {
-    if (depth_ == 0) mismatch(value, "an object");
-  }
-  void on_close() override { --depth_; }
-
-  std::set<std::string> found_;
-  std::size_t depth_ = 0;
-};
-
-/// By the keys at the top of a file of JSON, or the first bytes of another.
-Dialect detected(std::string_view bytes, const std::string& source) {
-  const std::string where = "load" + (source.empty() ? "" : ": " + source);
-  const auto refuse = [&where](const std::string& what) -> Dialect { throw FormatError(where + ": " + what); };
-  if (bytes.size() > 8 && bytes[7] == '\0' && bytes[8] == '{') return Dialect::safetensors;
-  if (bytes.starts_with('\x08')) return Dialect::onnx;
-  const std::size_t first = bytes.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos || bytes[first] != '{') {
-    if (bytes.starts_with("PK\x03\x04"))
-      return refuse("it is a PyTorch checkpoint or another archive; save its weights with safetensors");
-    if (bytes.starts_with("\x89HDF")) return refuse("it is a Keras (HDF5) model; write its weights as JSON");
-  }
-  KeysAtTop keys(source, bytes);
-  keys.read();
-  if (keys.has("format") && keys.has("parameters")) return Dialect::native;
-  if (keys.has("modelTopology")) return Dialect::tfjs;
-  if (keys.has("class_name") && keys.has("config")) return Dialect::keras;
-  if (keys.has("model_data") && keys.has("state_dict")) return Dialect::guitarml;
-  if (keys.has("image_data_format")) return refuse("it is a frugally-deep model, which is not read here");
-  if (keys.has("architecture")) return Dialect::nam;
-  if (keys.has("layers") || keys.has("in_shape"))
-    return keys.has("in_skip") || keys.has("out_gain") || keys.has("input_batch") ? Dialect::aidax : Dialect::rtneural;
-  if (keys.has("weight")) return Dialect::state_dict;
-  if (keys.has("format")) return Dialect::native;  // whose reader says what is missing
-  return refuse("no format that is known here: " + dialect_names());
-}
-
 dialects::Input input_of(std::string_view bytes, Dialect dialect, const std::filesystem::path& path,
                          const ImportOptions& options) {
   dialects::Input input{bytes, std::string("load_") + name(dialect), path.string(), options.dtype};
@@ -236,7 +178,7 @@ dialects::Input input_of(std::string_view bytes, Dialect dialect, const std::fil
 void require_dialect(std::string_view bytes, Dialect wanted, const dialects::Input& input) {
   Dialect found = wanted;
   try {
-    found = detected(bytes, input.source);
+    found = dialects::detected(bytes, input.source);
   } catch (const FormatError&) {
     return;  // the reader has more to say
   }
@@ -295,18 +237,18 @@ void save(const Network& network, Dialect dialect, const std::filesystem::path& 
   save(write(network, dialect, path.filename().string(), options), path);
 }
 
-Dialect detect(const std::filesystem::path& path) { return detected(read_file(path), path.string()); }
+Dialect detect(const std::filesystem::path& path) { return dialects::detected(read_file(path), path.string()); }
 
 Network load(const std::filesystem::path& path, std::optional<Dialect> dialect, const ImportOptions& options) {
   const std::string bytes = read_file(path);
-  const Dialect found = dialect ? *dialect : detected(bytes, path.string());
+  const Dialect found = dialect ? *dialect : dialects::detected(bytes, path.string());
   const dialects::Input input = input_of(bytes, found, path, options);
   if (dialect) require_dialect(bytes, found, input);
   return read_network(input, found, options);
 }
 
 Network read(std::string_view bytes, std::optional<Dialect> dialect, const ImportOptions& options) {
-  const Dialect found = dialect ? *dialect : detected(bytes, "");
+  const Dialect found = dialect ? *dialect : dialects::detected(bytes, "");
   const dialects::Input input = input_of(bytes, found, {}, options);
   if (dialect) require_dialect(bytes, found, input);
   return read_network(input, found, options);
@@ -420,46 +362,4 @@ void load_into(const Contents& model, const Weights& own, Dialect dialect, const
 
 }  // namespace detail
 
-namespace dialects {
-
-void Output::refuse(const std::string& what) const { throw ValueError(who + ": " + what); }
-
-void write_self_test(JsonWriter& json, const Network& network) {
-  if (!network.self_test) return;
-  json.key("self_test").object();
-  json.key("input").tensor("self_test", network.self_test->input, network.dtype);
-  json.key("output").tensor("self_test", network.self_test->output, network.dtype);
-  json.key("tolerance").value(network.self_test->tolerance);
-  json.close();
-}
-
-void write_metadata(JsonWriter& json, const Metadata& metadata) {
-  if (metadata.empty()) return;
-  json.key("metadata").object();
-  for (const auto& [key, value] : metadata) json.key(key).value(value);
-  json.close();
-}
-
-void read_extras(const JsonNode& root, Network& network) {
-  if (const JsonNode metadata = root.find("metadata"))
-    for (const auto& [key, value] : metadata.members())
-      if (const auto text = value.maybe_text()) network.metadata[key] = *text;  // other programs keep more than texts
-  if (const JsonNode test = root.find("self_test"))
-    network.self_test = {test.at("input").tensor(), test.at("output").tensor(), test.at("tolerance").number()};
-}
-
-std::vector<std::string> distinct_names(const Network& network) {
-  std::vector<std::string> result;
-  for (const Layer& layer : network.layers) {
-    std::string base = layer.name.empty() ? name(layer.kind) : layer.name;
-    std::replace(base.begin(), base.end(), '.', '_');
-    std::string distinct = base;
-    for (int count = 1; std::find(result.begin(), result.end(), distinct) != result.end(); ++count)
-      distinct = base + '_' + std::to_string(count);
-    result.push_back(distinct);
-  }
-  return result;
-}
-
-}  // namespace dialects
 }  // namespace nn::io

@@ -177,6 +177,17 @@ bool chained(const std::vector<Layer>& layers) {
   return true;
 }
 
+/// The order in the file is that of the model, unless its names are sorted: then, as where the layers do not fit one
+/// another in that order, recurrent layers come first, if so they fit.
+void order_layers(std::vector<Layer>& layers, const Weights& weights) {
+  const bool sorted = std::is_sorted(weights.tensors.begin(), weights.tensors.end(),
+                                     [](const auto& a, const auto& b) { return a.first < b.first; });
+  if (!sorted && chained(layers)) return;
+  std::vector<Layer> other = layers;
+  std::stable_partition(other.begin(), other.end(), [](const Layer& layer) { return layer.recurrent(); });
+  if (chained(other)) layers = std::move(other);
+}
+
 void require_sound(const Network& network) {
   const std::vector<std::string> problems = faults(network);
   std::string all;
@@ -251,9 +262,7 @@ Network network_of(const Weights& weights) {
   for (const Found& found : weights.modules.empty() ? collector.guessed() : collector.described())
     for (Layer& layer : collector.layers(found)) network.layers.push_back(std::move(layer));
   collector.check_all_taken();
-  // A file sorted by name may have the head before what it reads.
-  if (weights.modules.empty() && !chained(network.layers))
-    std::stable_partition(network.layers.begin(), network.layers.end(), [](const Layer& l) { return l.recurrent(); });
+  if (weights.modules.empty()) order_layers(network.layers, weights);
   require_sound(network);
   return network;
 }

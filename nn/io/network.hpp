@@ -71,7 +71,9 @@ struct Network {
 /// Every sentence that says what is wrong with the shapes of a network; none if it can run.
 std::vector<std::string> faults(const Network& network);
 
-/// The layers that the descriptions name, or, without descriptions, those that PyTorch's names and the shapes tell.
+/// The layers that the descriptions name (LSTM, GRU, RNN, Linear, and the first three as ...Cell), or, without
+/// descriptions, those that PyTorch's names and the shapes tell. Of a description gate_order is compared, reset_after
+/// of a GRU (true if not given) and nonlinearity of an RNN (tanh if not given) are used; sizes are those of the arrays.
 /// Throws ValueError where that is no row of LSTM, GRU, RNN and Linear layers, with the reason.
 Network network_of(const Weights& weights);
 

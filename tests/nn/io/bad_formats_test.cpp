@@ -246,6 +246,33 @@ TEST_CASE("sizes that can not be") {
   }
 }
 
+TEST_CASE("self-tests that are none") {
+  const Network network = random_network(1, {{lstm, 3}, {linear, 1}});
+  for (const Dialect dialect : json_dialects) {
+    auto file = nlohmann::json::parse(nn::io::write(network, dialect, "model", {.self_test = true})[0].bytes);
+    CHECK_NOTHROW(nn::io::read(file.dump(), dialect));
+    const auto damaged = [&](const char* key, const nlohmann::json& value) {
+      auto copy = file;
+      copy["self_test"][key] = value;
+      refusal(copy.dump(), dialect, std::string(key) + " " + value.dump());
+    };
+    for (const char* key : {"input", "output", "tolerance"}) {
+      for (const char* value : {"null", "\"x\"", "{}", "[]", "[[]]", "[1]", "[[1],[2,3]]", "[[1,2]]", "true"})
+        damaged(key, nlohmann::json::parse(value));
+      auto copy = file;
+      copy["self_test"].erase(key);
+      refusal(copy.dump(), dialect, std::string("without ") + key);
+    }
+    for (const char* value : {"null", "1", "[]", "\"x\""}) {
+      auto copy = file;
+      copy["self_test"] = nlohmann::json::parse(value);
+      refusal(copy.dump(), dialect, std::string("self_test ") + value);
+    }
+    damaged("tolerance", 1e-12);
+    damaged("tolerance", -1);
+  }
+}
+
 TEST_CASE("arrays of the wrong shape are found, all of them, with their places") {
   const std::string text =
       R"({"in_shape": [null, 1], "layers": [

@@ -237,7 +237,6 @@ TEST_CASE("a training that is killed at random moments ends in the same bits") {
   Training last(9);
   load_checkpoint(last, path);
   CHECK(state_of(last) == end);
-  WARN("killed " << kills << " times");
 }
 
 TEST_CASE("no damaged checkpoint is accepted, and the one before takes its place") {
