@@ -2,6 +2,7 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <random>
 
 #include "autograd/error.hpp"
 #include "catch.hpp"
@@ -384,6 +385,40 @@ TEST_CASE("a safetensors or ONNX file with any byte changed is read or refused, 
         }
       }
     CHECK(refused > bytes.size());
+  }
+}
+
+TEST_CASE("a file of any format damaged at random is read or refused, never worse") {
+  std::mt19937 random(17);
+  const std::vector<std::string> pieces{
+      "[",          "]",       "{",     "}",        ",", ":", "\"", "0", "-1", "1e9", "null", "[]", "\"weights\":",
+      "\"shape\":", "\\u0000", "1e308", "\xC3\xA4", " "};
+  const auto up_to = [&random](std::size_t count) { return random() % (count + 1); };
+  for (const Dialect dialect : {Dialect::native, Dialect::state_dict, Dialect::rtneural, Dialect::guitarml,
+                                Dialect::nam, Dialect::keras, Dialect::safetensors, Dialect::onnx}) {
+    const std::string good_file = nn::io::write(random_network(2, {{lstm, 2}, {linear, 1}}), dialect, "model",
+                                                {.self_test = dialect == Dialect::keras})[0]
+                                      .bytes;
+    std::size_t refused = 0;
+    for (int k = 0; k < 3000; ++k) {
+      std::string text = good_file;
+      for (std::size_t times = 1 + up_to(2); times > 0; --times) {
+        const std::size_t at = up_to(text.size()), length = up_to(std::min<std::size_t>(20, text.size() - at));
+        const std::size_t kind = up_to(3);
+        if (kind == 0) text.erase(at, length);
+        if (kind == 1) text.insert(at, text.substr(at, length));
+        if (kind == 2) text.insert(at, pieces[up_to(pieces.size() - 1)]);
+        if (kind == 3 && at < text.size()) text[at] = static_cast<char>(random());
+      }
+      INFO(name(dialect) << " " << text);
+      try {
+        const Network network = nn::io::read(text, dialect);
+        CHECK(faults(network).empty());
+      } catch (const FormatError&) {
+        ++refused;
+      }
+    }
+    CHECK(refused > 1000);
   }
 }
 

@@ -340,6 +340,31 @@ TEST_CASE("a checkpoint of another state is refused with everything that differs
   CHECK_THROWS_WITH(save_checkpoint(Twice{}, path), ContainsSubstring("the name a occurs twice"));
 }
 
+TEST_CASE("records that are none, under a right checksum") {
+  const Folder folder;
+  const fs::path path = folder.path / "run";
+  const Pair<std::vector<double>, std::string> state{{1, 2}, "text"};
+  std::string payload;
+  state.visit_state(state, nn::io::detail::CheckpointWriter(payload));
+  std::mt19937 random(5);
+  std::size_t refused = 0;
+  for (int k = 0; k < 5000; ++k) {
+    std::string damaged = payload;
+    for (std::size_t times = 1 + random() % 3; times > 0; --times)
+      damaged[random() % damaged.size()] = static_cast<char>(random());
+    if (random() % 4 == 0) damaged.resize(random() % damaged.size());
+    write_bytes(path, nn::io::detail::checkpoint_file(damaged));
+    Pair<std::vector<double>, std::string> other;
+    try {
+      load_checkpoint(other, path);
+    } catch (const FormatError&) {
+      ++refused;
+      CHECK((other.first.empty() && other.second.empty()));
+    }
+  }
+  CHECK(refused > 2000);
+}
+
 TEST_CASE("every kind of value comes back, bit for bit") {
   const Folder folder;
   const fs::path path = folder.path / "run";
