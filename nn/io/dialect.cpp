@@ -61,19 +61,20 @@ struct Entry {
 };
 constexpr unsigned all_kinds = lstm | gru_after | rnn_tanh | rnn_relu;
 constexpr std::array entries{
-    Entry{"native", "wengert/1", all_kinds | gru_before | bidirectional | projection, nullptr, nullptr},
-    Entry{"state_dict", "a PyTorch state dict", all_kinds | bidirectional | projection, nullptr, nullptr},
-    Entry{"rtneural", "RTNeural", lstm | gru_after | activation, dialects::write_rtneural, dialects::read_rtneural},
-    Entry{"aidax", "AIDA-X", lstm | gru_after | activation | skip | gain, dialects::write_aidax,
+    Entry{"native", "a wengert/1 file", all_kinds | gru_before | bidirectional | projection, nullptr, nullptr},
+    Entry{"state_dict", "a bare PyTorch state dict", all_kinds | bidirectional | projection, nullptr, nullptr},
+    Entry{"rtneural", "an RTNeural model", lstm | gru_after | activation, dialects::write_rtneural,
           dialects::read_rtneural},
-    Entry{"guitarml", "GuitarML", lstm | gru_after | skip, dialects::write_guitarml, dialects::read_guitarml},
-    Entry{"nam", "Neural Amp Modeler", lstm | state, dialects::write_nam, dialects::read_nam},
-    Entry{"keras", "Keras", all_kinds | gru_before | activation, dialects::write_keras, dialects::read_keras},
-    Entry{"onnx", "ONNX", all_kinds | gru_before | bidirectional | activation | skip | gain, dialects::write_onnx,
-          dialects::read_onnx},
-    Entry{"tfjs", "TensorFlow.js", lstm | gru_before | rnn_tanh | rnn_relu | activation, dialects::write_tfjs,
+    Entry{"aidax", "an AIDA-X model", lstm | gru_after | activation | skip | gain, dialects::write_aidax,
+          dialects::read_rtneural},
+    Entry{"guitarml", "a GuitarML model", lstm | gru_after | skip, dialects::write_guitarml, dialects::read_guitarml},
+    Entry{"nam", "a Neural Amp Modeler (.nam) model", lstm | state, dialects::write_nam, dialects::read_nam},
+    Entry{"keras", "a Keras model", all_kinds | gru_before | activation, dialects::write_keras, dialects::read_keras},
+    Entry{"onnx", "an ONNX model", all_kinds | gru_before | bidirectional | activation | skip | gain,
+          dialects::write_onnx, dialects::read_onnx},
+    Entry{"tfjs", "a TensorFlow.js model", lstm | gru_before | rnn_tanh | rnn_relu | activation, dialects::write_tfjs,
           dialects::read_tfjs},
-    Entry{"safetensors", "safetensors", all_kinds | bidirectional | projection, nullptr, nullptr},
+    Entry{"safetensors", "a safetensors file", all_kinds | bidirectional | projection, nullptr, nullptr},
 };
 
 const Entry& entry(Dialect dialect) { return entries[static_cast<std::size_t>(dialect)]; }
@@ -166,6 +167,14 @@ Network read_network(const dialects::Input& input, Dialect dialect, const Import
   return network;
 }
 
+Dialect detected(std::string_view bytes, const std::string& source) {
+  const dialects::Likeness found = dialects::likeness(bytes, source);
+  if (found.dialect) return *found.dialect;
+  throw FormatError("load" + (source.empty() ? "" : ": " + source) + ": it is " +
+                    (found.other.empty() ? "nothing" : found.other + ", nothing") +
+                    " that is known here: " + dialect_names());
+}
+
 dialects::Input input_of(std::string_view bytes, Dialect dialect, const std::filesystem::path& path,
                          const ImportOptions& options) {
   dialects::Input input{bytes, std::string("load_") + name(dialect), path.string(), options.dtype};
@@ -178,14 +187,14 @@ dialects::Input input_of(std::string_view bytes, Dialect dialect, const std::fil
 void require_dialect(std::string_view bytes, Dialect wanted, const dialects::Input& input) {
   Dialect found = wanted;
   try {
-    found = dialects::detected(bytes, input.source);
+    found = dialects::likeness(bytes, input.source).dialect.value_or(wanted);
   } catch (const FormatError&) {
     return;  // the reader has more to say
   }
   const auto family = [](Dialect dialect) { return dialect == Dialect::aidax ? Dialect::rtneural : dialect; };
   if (family(found) != family(wanted))
-    throw FormatError(input.where() + ": it is a file of " + entry(found).description + ", not of " +
-                      entry(wanted).description + "; read it as " + entry(found).name);
+    throw FormatError(input.where() + ": it is " + description(found) + ", not " + description(wanted) +
+                      "; read it as " + name(found));
 }
 
 Network completed(Network network, const ExportOptions& options) {
@@ -209,6 +218,8 @@ void save(const std::vector<NamedBytes>& files, const std::filesystem::path& pat
 }  // namespace
 
 const char* name(Dialect dialect) { return entry(dialect).name; }
+
+const char* description(Dialect dialect) { return entry(dialect).description; }
 
 std::optional<Dialect> dialect_named(const std::string& name) {
   for (std::size_t k = 0; k < entries.size(); ++k)
@@ -237,18 +248,18 @@ void save(const Network& network, Dialect dialect, const std::filesystem::path& 
   save(write(network, dialect, path.filename().string(), options), path);
 }
 
-Dialect detect(const std::filesystem::path& path) { return dialects::detected(read_file(path), path.string()); }
+Dialect detect(const std::filesystem::path& path) { return detected(read_file(path), path.string()); }
 
 Network load(const std::filesystem::path& path, std::optional<Dialect> dialect, const ImportOptions& options) {
   const std::string bytes = read_file(path);
-  const Dialect found = dialect ? *dialect : dialects::detected(bytes, path.string());
+  const Dialect found = dialect ? *dialect : detected(bytes, path.string());
   const dialects::Input input = input_of(bytes, found, path, options);
   if (dialect) require_dialect(bytes, found, input);
   return read_network(input, found, options);
 }
 
 Network read(std::string_view bytes, std::optional<Dialect> dialect, const ImportOptions& options) {
-  const Dialect found = dialect ? *dialect : dialects::detected(bytes, "");
+  const Dialect found = dialect ? *dialect : detected(bytes, "");
   const dialects::Input input = input_of(bytes, found, {}, options);
   if (dialect) require_dialect(bytes, found, input);
   return read_network(input, found, options);

@@ -7,8 +7,6 @@
 
 namespace nn::io::dialects {
 
-using autograd::FormatError;
-
 namespace {
 
 /// Which of the keys that tell formats apart are at the top of a file; "weight" stands for every key that contains it.
@@ -44,30 +42,26 @@ class KeysAtTop : JsonScanner {
 
 }  // namespace
 
-Dialect detected(std::string_view bytes, const std::string& source) {
-  const std::string where = "load" + (source.empty() ? "" : ": " + source);
-  const auto refuse = [&where](const std::string& what) -> Dialect { throw FormatError(where + ": " + what); };
-  if (bytes.size() > 8 && bytes[7] == '\0' && bytes[8] == '{') return Dialect::safetensors;
-  if (bytes.starts_with('\x08')) return Dialect::onnx;
-  const std::size_t first = bytes.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos || bytes[first] != '{') {
-    if (bytes.starts_with("PK\x03\x04"))
-      return refuse("it is a PyTorch checkpoint or another archive; save its weights with safetensors");
-    if (bytes.starts_with("\x89HDF")) return refuse("it is a Keras (HDF5) model; write its weights as JSON");
-  }
+Likeness likeness(std::string_view bytes, const std::string& source) {
+  if (bytes.size() > 8 && bytes[7] == '\0' && bytes[8] == '{') return {Dialect::safetensors};
+  if (bytes.starts_with('\x08')) return {Dialect::onnx};
+  if (bytes.starts_with("PK\x03\x04")) return {{}, "a PyTorch checkpoint or another archive"};
+  if (bytes.starts_with("\x89HDF")) return {{}, "a Keras (HDF5) model"};
   KeysAtTop keys(source, bytes);
   keys.read();
-  if (keys.has("format") && keys.has("parameters")) return Dialect::native;
-  if (keys.has("modelTopology")) return Dialect::tfjs;
-  if (keys.has("class_name") && keys.has("config")) return Dialect::keras;
-  if (keys.has("model_data") && keys.has("state_dict")) return Dialect::guitarml;
-  if (keys.has("image_data_format")) return refuse("it is a frugally-deep model, which is not read here");
-  if (keys.has("architecture")) return Dialect::nam;
-  if (keys.has("layers") || keys.has("in_shape"))
-    return keys.has("in_skip") || keys.has("out_gain") || keys.has("input_batch") ? Dialect::aidax : Dialect::rtneural;
-  if (keys.has("weight")) return Dialect::state_dict;
-  if (keys.has("format")) return Dialect::native;  // whose reader says what is missing
-  return refuse("no format that is known here: " + dialect_names());
+  if (keys.has("format") && keys.has("parameters")) return {Dialect::native};
+  if (keys.has("modelTopology")) return {Dialect::tfjs};
+  if (keys.has("class_name") && keys.has("config")) return {Dialect::keras};
+  if (keys.has("model_data") || keys.has("state_dict")) return {Dialect::guitarml};
+  if (keys.has("image_data_format")) return {{}, "a frugally-deep model"};
+  if (keys.has("architecture")) return {Dialect::nam};
+  if (keys.has("layers") || keys.has("in_shape")) {
+    const bool aidax = keys.has("in_skip") || keys.has("out_gain") || keys.has("input_batch");
+    return {aidax ? Dialect::aidax : Dialect::rtneural};
+  }
+  if (keys.has("weight")) return {Dialect::state_dict};
+  if (keys.has("format")) return {Dialect::native};  // whose reader says what is missing
+  return {};
 }
 
 }  // namespace nn::io::dialects

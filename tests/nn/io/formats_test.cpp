@@ -295,16 +295,19 @@ TEST_CASE("refusals say what, and what to do") {
     CHECK_THROWS_MATCHES(text_of(network, dialect), ValueError, Message(text));
   };
   refused(random_network(1, {{lstm, 8, true, 2}, {linear, 1}}), Dialect::rtneural,
-          "save_rtneural: lstm is bidirectional, which RTNeural can not express; native, state_dict, onnx, safetensors "
+          "save_rtneural: lstm is bidirectional, which an RTNeural model can not express; native, state_dict, onnx, "
+          "safetensors "
           "can; write one of these");
   refused(random_network(1, {{gru, 8}, {linear, 1}}), Dialect::nam,
-          "save_nam: gru is a GRU that resets after the product, which Neural Amp Modeler can not express; native, "
+          "save_nam: gru is a GRU that resets after the product, which a Neural Amp Modeler (.nam) model can not "
+          "express; native, "
           "state_dict, rtneural, aidax, guitarml, keras, onnx, safetensors can; write one of these");
   refused(random_network(1, {{gru, 8}, {linear, 1}}), Dialect::tfjs,
-          "save_tfjs: gru is a GRU that resets after the product, which TensorFlow.js can not express; native, "
+          "save_tfjs: gru is a GRU that resets after the product, which a TensorFlow.js model can not express; native, "
           "state_dict, rtneural, aidax, guitarml, keras, onnx, safetensors can; write one of these");
   refused(nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 9), Dialect::guitarml,
-          "save_guitarml: lstm starts from a state that is not zero, which GuitarML can not express; nam can, or start "
+          "save_guitarml: lstm starts from a state that is not zero, which a GuitarML model can not express; nam can, "
+          "or start "
           "from zeros (zero_state)");
   CHECK_NOTHROW(text_of(nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 9), Dialect::guitarml,
                         {.zero_state = true}));
@@ -334,7 +337,8 @@ TEST_CASE("a file of another dialect is named") {
   CHECK_THROWS_WITH(nn::io::read("PK\x03\x04"), ContainsSubstring("a PyTorch checkpoint or another archive"));
   CHECK_THROWS_WITH(nn::io::read("\x89HDF"), ContainsSubstring("a Keras (HDF5) model"));
   CHECK_THROWS_WITH(nn::io::read(R"({"architecture": 1, "image_data_format": 2})"), ContainsSubstring("frugally-deep"));
-  CHECK_THROWS_WITH(nn::io::read(R"({"a": 1})"), ContainsSubstring("no format that is known here: native, state_dict"));
+  CHECK_THROWS_WITH(nn::io::read(R"({"a": 1})"),
+                    ContainsSubstring("it is nothing that is known here: native, state_dict"));
 }
 
 TEST_CASE("a self-test is checked wherever a file is read") {
@@ -446,7 +450,8 @@ TEMPLATE_TEST_CASE("modules in and out of every format", "", float, double) {
   CHECK_THROWS_WITH(load_nam(model, path), ContainsSubstring("starts from a state that is not zero"));
   CHECK(saved::state(model) == before);
   Model<TestType> unbiased(5, false);
-  CHECK_THROWS_WITH(load_guitarml(unbiased, path), ContainsSubstring("it is a file of Neural Amp Modeler"));
+  CHECK_THROWS_WITH(load_guitarml(unbiased, path),
+                    ContainsSubstring("it is a Neural Amp Modeler (.nam) model, not a GuitarML model; read it as nam"));
   save_rtneural(model, path);
   CHECK_THROWS_WITH(load_rtneural(unbiased, path), ContainsSubstring("rec.bias_ih_l0 is unexpected"));
   save_rtneural(unbiased, path);
