@@ -367,7 +367,8 @@ void load_into(const Contents& model, const Weights& own, Dialect dialect, const
     check_names(file, own, input.where());
   }
   if (file.dtype == Dtype::float64 && own.dtype == Dtype::float32)
-    throw FormatError(input.where() + ": the file is float64, the model float32; convert the file first");
+    throw FormatError(input.where() +
+                      ": the file is float64, the model float32; round it first, by convert --dtype float32");
   assign(model, [&](const std::string& name) -> const std::vector<double>& { return file.find(name)->values; });
 }
 

@@ -341,6 +341,14 @@ Weights weights_of(const Network& network) {
   return weights;
 }
 
+void set_dtype(Network& network, Dtype dtype) {
+  network.dtype = dtype;
+  for (Layer& layer : network.layers)
+    for (Arrays& a : layer.directions)
+      for (Tensor* const tensor : {&a.weight_ih, &a.weight_hh, &a.bias_ih, &a.bias_hh, &a.weight_hr, &a.h0, &a.c0})
+        for (double& value : tensor->values) value = rounded(value, dtype);
+}
+
 void name_layers(Network& network) {
   constexpr std::array names{"lstm", "gru", "rnn", "linear"};
   std::array<std::size_t, 4> counts{};

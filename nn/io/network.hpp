@@ -87,6 +87,9 @@ void for_each_tensor(const Network& network, const std::function<void(const std:
 /// Copies of all of them.
 std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network);
 
+/// Rounds every number to the type; a self-test stays as it is.
+void set_dtype(Network& network, Dtype dtype);
+
 /// Gives every layer a name: "lstm", "gru", "rnn", "linear", counted from the second one on. Layers of the same kind
 /// and sizes that follow one another are one module.
 void name_layers(Network& network);

@@ -241,6 +241,7 @@ TEST_CASE("a training that is killed at random moments ends in the same bits") {
     REQUIRE(kills < 10000);
   }
   CHECK(kills > 0);
+  CHECK(folder.files() == std::vector<std::string>{"run", "run.previous", "whole", "whole.previous"});
   Training last(9);
   load_checkpoint(last, path);
   CHECK(state_of(last) == end);

@@ -246,6 +246,12 @@ TEST_CASE("files of doubles stay doubles, and floats take 12 bytes a number") {
     CHECK(back.dtype == Dtype::float64);
     CHECK(back.layers[0].directions[0].weight_ih == wide.layers[0].directions[0].weight_ih);
   }
+  Network rounded_down = wide;
+  set_dtype(rounded_down, Dtype::float32);
+  CHECK(again(rounded_down, Dialect::safetensors).dtype == Dtype::float32);
+  CHECK(rounded_down.layers[0].directions[0].bias_hh.values[3] ==
+        static_cast<double>(static_cast<float>(wide.layers[0].directions[0].bias_hh.values[3])));
+  CHECK(rounded_down.layers[0].directions[0].bias_hh != wide.layers[0].directions[0].bias_hh);
   const Network narrow = random_network(2, {{lstm, 60}, {linear, 1}});
   const std::size_t count = narrow.parameter_count();
   for (const Dialect dialect : {Dialect::native, Dialect::state_dict}) {
