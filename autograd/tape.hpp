@@ -341,10 +341,15 @@ class Tape {
   SlotId new_joined(T* values, const Shape* shape, std::size_t size, bool needs_gradient) {
     return push_slot(values, shape, size, needs_gradient, Slot<T>::no_source);
   }
-  /// Adds gᵀ x to the gradient of a matrix, for g (rows, m) and x (rows, n), at some time before the end of the sweep.
+  /// Adds gᵀ x to the gradient of a matrix, for g (rows, m) and x (rows, n): for a Parameter at some time before the
+  /// end of the sweep, together with others; else at once, since the matrix may have been computed.
   void add_product(SlotId matrix, std::size_t rows, std::size_t m, const T* g, std::size_t n, const T* x) {
-    products_.add({matrix, rows, m, n, g, x},
-                  [this](std::size_t id) { return gradient_into(static_cast<SlotId>(id)); });
+    const auto into = [this](std::size_t id) { return gradient_into(static_cast<SlotId>(id)); };
+    const kernels::RowProduct<T> product{matrix, rows, m, n, g, x};
+    if (slots_[matrix].parameter)
+      products_.add(product, into);
+    else
+      kernels::ProductSums<T>::multiply(product, into);
   }
 
  private:

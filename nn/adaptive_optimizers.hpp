@@ -32,6 +32,13 @@ class NAdam final : public Optimizer<T> {
   template <Module M>
   explicit NAdam(M& module, const NAdamOptions& options = {}) : NAdam(nn::parameters<T>(module), options) {}
 
+  static void visit_state(auto& self, auto&& visitor) {
+    Optimizer<T>::visit_steps(self, visitor);
+    visitor("products", std::span(self.products_));
+    visitor("mean", std::span(self.mean_));
+    visitor("square", std::span(self.square_));
+  }
+
  private:
   void begin_step(std::size_t time) override;
   void update(const typename Optimizer<T>::Update& u) override;
@@ -69,6 +76,12 @@ class RAdam final : public Optimizer<T> {
   template <Module M>
   explicit RAdam(M& module, const RAdamOptions& options = {}) : RAdam(nn::parameters<T>(module), options) {}
 
+  static void visit_state(auto& self, auto&& visitor) {
+    Optimizer<T>::visit_steps(self, visitor);
+    visitor("mean", std::span(self.mean_));
+    visitor("square", std::span(self.square_));
+  }
+
  private:
   void update(const typename Optimizer<T>::Update& u) override;
 
@@ -100,6 +113,12 @@ class Adamax final : public Optimizer<T> {
       : Adamax(Groups{{std::move(parameters), options}}) {}
   template <Module M>
   explicit Adamax(M& module, const AdamaxOptions& options = {}) : Adamax(nn::parameters<T>(module), options) {}
+
+  static void visit_state(auto& self, auto&& visitor) {
+    Optimizer<T>::visit_steps(self, visitor);
+    visitor("mean", std::span(self.mean_));
+    visitor("largest", std::span(self.largest_));
+  }
 
  private:
   void update(const typename Optimizer<T>::Update& u) override;
@@ -134,6 +153,11 @@ class Adagrad final : public Optimizer<T> {
   template <Module M>
   explicit Adagrad(M& module, const AdagradOptions& options = {}) : Adagrad(nn::parameters<T>(module), options) {}
 
+  static void visit_state(auto& self, auto&& visitor) {
+    Optimizer<T>::visit_steps(self, visitor);
+    visitor("square", std::span(self.square_));
+  }
+
  private:
   void update(const typename Optimizer<T>::Update& u) override;
 
@@ -167,6 +191,12 @@ class Adadelta final : public Optimizer<T> {
       : Adadelta(Groups{{std::move(parameters), options}}) {}
   template <Module M>
   explicit Adadelta(M& module, const AdadeltaOptions& options = {}) : Adadelta(nn::parameters<T>(module), options) {}
+
+  static void visit_state(auto& self, auto&& visitor) {
+    Optimizer<T>::visit_steps(self, visitor);
+    visitor("square", std::span(self.square_));
+    visitor("moved", std::span(self.moved_));
+  }
 
  private:
   void update(const typename Optimizer<T>::Update& u) override;

@@ -1,6 +1,7 @@
 // ExponentialMovingAverage: weights averaged over the steps of training, to evaluate with.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,11 @@ class ExponentialMovingAverage {
   }
 
   const std::vector<autograd::Array<T>>& averages() const { return averages_; }
+
+  static void visit_state(auto& self, auto&& visitor) {
+    for (std::size_t k = 0; k < self.averages_.size(); ++k)
+      visitor(std::to_string(k), std::span(self.averages_[k].data(), self.averages_[k].size()));
+  }
 
  private:
   std::vector<Parameter<T>*> parameters_;

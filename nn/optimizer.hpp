@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "nn/module.hpp"
@@ -54,6 +55,14 @@ class Optimizer : public Rates {
   std::size_t skipped_steps() const { return skipped_; }
 
  protected:
+  /// What a checkpoint keeps of every optimizer. Each adds what it remembers, in a visit_state() of its own.
+  static void visit_steps(auto& self, auto&& visitor) {
+    visitor("learning_rates", std::span(self.learning_rates));
+    visitor("momenta", std::span(self.momenta));
+    visitor("time", self.time_);
+    visitor("skipped", self.skipped_);
+  }
+
   /// One parameter in one step; its first element is the `first` one in a memory().
   struct Update {
     T* value;
@@ -109,6 +118,11 @@ class SGD final : public Optimizer<T> {
   template <Module M>
   explicit SGD(M& module, const SGDOptions& options = {}) : SGD(nn::parameters<T>(module), options) {}
 
+  static void visit_state(auto& self, auto&& visitor) {
+    Optimizer<T>::visit_steps(self, visitor);
+    visitor("velocity", std::span(self.velocity_));
+  }
+
  private:
   void update(const typename Optimizer<T>::Update& u) override;
 
@@ -145,6 +159,13 @@ class RMSProp final : public Optimizer<T> {
       : RMSProp(Groups{{std::move(parameters), options}}) {}
   template <Module M>
   explicit RMSProp(M& module, const RMSPropOptions& options = {}) : RMSProp(nn::parameters<T>(module), options) {}
+
+  static void visit_state(auto& self, auto&& visitor) {
+    Optimizer<T>::visit_steps(self, visitor);
+    visitor("square", std::span(self.square_));
+    visitor("average", std::span(self.average_));
+    visitor("velocity", std::span(self.velocity_));
+  }
 
  private:
   void update(const typename Optimizer<T>::Update& u) override;
@@ -183,6 +204,13 @@ class Adam : public Optimizer<T> {
       : Adam(Groups{{std::move(parameters), options}}) {}
   template <Module M>
   explicit Adam(M& module, const AdamOptions& options = {}) : Adam(nn::parameters<T>(module), options) {}
+
+  static void visit_state(auto& self, auto&& visitor) {
+    Optimizer<T>::visit_steps(self, visitor);
+    visitor("mean", std::span(self.mean_));
+    visitor("square", std::span(self.square_));
+    visitor("largest", std::span(self.largest_));
+  }
 
  private:
   void update(const typename Optimizer<T>::Update& u) override;

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "nn/optimizer.hpp"
@@ -141,6 +142,12 @@ class Scheduler {
 
   void step();
 
+  /// The rates are the optimizer's, and in its checkpoint.
+  static void visit_state(auto& self, auto&& visitor) {
+    visitor("base", std::span(self.base_));
+    visitor("step", self.step_);
+  }
+
  private:
   void apply();
 
@@ -174,6 +181,12 @@ class ReduceLROnPlateau {
 
   /// With the metric after an epoch; NaN is not better than anything.
   void step(double metric);
+
+  static void visit_state(auto& self, auto&& visitor) {
+    visitor("best", self.best_);
+    visitor("bad", self.bad_);
+    visitor("cooling", self.cooling_);
+  }
 
  private:
   bool better(double metric) const;

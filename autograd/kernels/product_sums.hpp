@@ -49,13 +49,13 @@ class ProductSums {
   }
   void forget() { pending_.clear(); }
 
- private:
   template <class Into>
   static void multiply(const RowProduct<T>& p, Into into) {
     const auto to = into(p.key);
     gemm(true, false, p.m, p.n, p.rows, p.g, p.x, to.data, to.accumulate);
   }
 
+ private:
   std::vector<RowProduct<T>> pending_;  ///< one for each key
 };
 

@@ -814,7 +814,7 @@ std::vector<RegisteredOp> shape_ops() {
          {{3, 4, 2}},
          [](auto x) {
            const auto each = unbind(x[0], 1);
-           return each[0] * each[3] - each[1];
+           return each.at(0) * each.at(3) - each.at(1);
          }},
         {"a part and the whole", {{2, 4}}, [](auto x) { return x[0] * unbind<2>(x[0])[1]; }}},
        {{{{}}, [](auto x) { return unbind<1>(x[0])[0]; }, "unbind: shape () has no first axis of extent 1"},
