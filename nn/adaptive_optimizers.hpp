@@ -34,7 +34,7 @@ class NAdam final : public Optimizer<T> {
 
  private:
   void begin_step(std::size_t time) override;
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<NAdamOptions> options_;
   std::vector<double> products_;  ///< P of each group
@@ -70,7 +70,7 @@ class RAdam final : public Optimizer<T> {
   explicit RAdam(M& module, const RAdamOptions& options = {}) : RAdam(nn::parameters<T>(module), options) {}
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<RAdamOptions> options_;
   std::vector<T> mean_, square_;
@@ -102,7 +102,7 @@ class Adamax final : public Optimizer<T> {
   explicit Adamax(M& module, const AdamaxOptions& options = {}) : Adamax(nn::parameters<T>(module), options) {}
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<AdamaxOptions> options_;
   std::vector<T> mean_, largest_;
@@ -135,7 +135,7 @@ class Adagrad final : public Optimizer<T> {
   explicit Adagrad(M& module, const AdagradOptions& options = {}) : Adagrad(nn::parameters<T>(module), options) {}
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<AdagradOptions> options_;
   std::vector<T> square_;
@@ -169,7 +169,7 @@ class Adadelta final : public Optimizer<T> {
   explicit Adadelta(M& module, const AdadeltaOptions& options = {}) : Adadelta(nn::parameters<T>(module), options) {}
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<AdadeltaOptions> options_;
   std::vector<T> square_, moved_;

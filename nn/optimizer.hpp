@@ -73,7 +73,7 @@ class Optimizer : public Rates {
   std::vector<T> memory(bool wanted = true) const;
 
   virtual void begin_step(std::size_t /*time*/) {}
-  virtual void update(const Update& update) = 0;
+  virtual void update(Update update) = 0;
 
  private:
   void check_finite() const;
@@ -110,7 +110,7 @@ class SGD final : public Optimizer<T> {
   explicit SGD(M& module, const SGDOptions& options = {}) : SGD(nn::parameters<T>(module), options) {}
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<SGDOptions> options_;
   std::vector<T> velocity_;
@@ -147,7 +147,7 @@ class RMSProp final : public Optimizer<T> {
   explicit RMSProp(M& module, const RMSPropOptions& options = {}) : RMSProp(nn::parameters<T>(module), options) {}
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<RMSPropOptions> options_;
   std::vector<T> square_, average_, velocity_;
@@ -185,7 +185,7 @@ class Adam : public Optimizer<T> {
   explicit Adam(M& module, const AdamOptions& options = {}) : Adam(nn::parameters<T>(module), options) {}
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<AdamOptions> options_;
   std::vector<T> mean_, square_, largest_;
