@@ -126,6 +126,7 @@ TEMPLATE_TEST_CASE("kinks of the activations and singular points of roots follow
   check_pointwise<T>(hard, 0.5, 0.5, 1);
   check_pointwise<T>([](auto x) { return clip(x, -infinity, 2); }, -1e4, -1e4, 1);
   check_pointwise<T>([](auto x) { return clip(x, 2, 1); }, 0, 1, 0);  // no room between: the upper bound
+  check_pointwise<T>([](auto x) { return clip(x, 2, 1); }, 1.5, 1, 0);
   check_pointwise<T>([](auto x) { return relu6(x); }, 6, 6, 0);
   check_pointwise<T>([](auto x) { return hard_sigmoid(x); }, 3, 1, 0);
   check_pointwise<T>([](auto x) { return hard_swish(x); }, 3, 3, 1.5);
