@@ -52,7 +52,7 @@ void NAdam<T>::begin_step(std::size_t time) {
 }
 
 template <class T>
-void NAdam<T>::update(const typename Optimizer<T>::Update& u) {
+void NAdam<T>::update(typename Optimizer<T>::Update u) {
   const NAdamOptions& options = options_[u.group];
   const double now = momentum(u.group, u.time), next = momentum(u.group, u.time + 1), product = products_[u.group];
   const double rate = this->learning_rates[u.group];
@@ -82,7 +82,7 @@ RAdam<T>::RAdam(const Groups& groups) {
 }
 
 template <class T>
-void RAdam<T>::update(const typename Optimizer<T>::Update& u) {
+void RAdam<T>::update(typename Optimizer<T>::Update u) {
   const RAdamOptions& options = options_[u.group];
   const double t = static_cast<double>(u.time), power = std::pow(options.beta2, t), first = this->momenta[u.group];
   const double longest = 2 / (1 - options.beta2) - 1, length = longest - 2 * t * power / (1 - power);
@@ -114,7 +114,7 @@ Adamax<T>::Adamax(const Groups& groups) {
 }
 
 template <class T>
-void Adamax<T>::update(const typename Optimizer<T>::Update& u) {
+void Adamax<T>::update(typename Optimizer<T>::Update u) {
   const AdamaxOptions& options = options_[u.group];
   const double first = this->momenta[u.group];
   const T rate(this->learning_rates[u.group] / (1 - std::pow(first, static_cast<double>(u.time))));
@@ -146,7 +146,7 @@ Adagrad<T>::Adagrad(const Groups& groups) {
 }
 
 template <class T>
-void Adagrad<T>::update(const typename Optimizer<T>::Update& u) {
+void Adagrad<T>::update(typename Optimizer<T>::Update u) {
   const AdagradOptions& options = options_[u.group];
   const T rate(this->learning_rates[u.group] / (1 + static_cast<double>(u.time - 1) * options.lr_decay));
   const T sign = detail::direction<T>(options), decay(options.weight_decay), eps(options.eps);
@@ -172,7 +172,7 @@ Adadelta<T>::Adadelta(const Groups& groups) {
 }
 
 template <class T>
-void Adadelta<T>::update(const typename Optimizer<T>::Update& u) {
+void Adadelta<T>::update(typename Optimizer<T>::Update u) {
   const AdadeltaOptions& options = options_[u.group];
   const T sign = detail::direction<T>(options), decay(options.weight_decay), eps(options.eps);
   const T rho(options.rho), fresh(1 - options.rho);

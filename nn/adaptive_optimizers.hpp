@@ -41,7 +41,7 @@ class NAdam final : public Optimizer<T> {
 
  private:
   void begin_step(std::size_t time) override;
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<NAdamOptions> options_;
   std::vector<double> products_;  ///< P of each group
@@ -83,7 +83,7 @@ class RAdam final : public Optimizer<T> {
   }
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<RAdamOptions> options_;
   std::vector<T> mean_, square_;
@@ -121,7 +121,7 @@ class Adamax final : public Optimizer<T> {
   }
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<AdamaxOptions> options_;
   std::vector<T> mean_, largest_;
@@ -159,7 +159,7 @@ class Adagrad final : public Optimizer<T> {
   }
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<AdagradOptions> options_;
   std::vector<T> square_;
@@ -199,7 +199,7 @@ class Adadelta final : public Optimizer<T> {
   }
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<AdadeltaOptions> options_;
   std::vector<T> square_, moved_;

@@ -113,7 +113,7 @@ SGD<T>::SGD(const Groups& groups) {
 }
 
 template <class T>
-void SGD<T>::update(const typename Optimizer<T>::Update& u) {
+void SGD<T>::update(typename Optimizer<T>::Update u) {
   const SGDOptions& options = options_[u.group];
   const T sign = detail::direction<T>(options), decay(options.weight_decay);
   if (velocity_.empty()) {
@@ -151,7 +151,7 @@ RMSProp<T>::RMSProp(const Groups& groups) {
 }
 
 template <class T>
-void RMSProp<T>::update(const typename Optimizer<T>::Update& u) {
+void RMSProp<T>::update(typename Optimizer<T>::Update u) {
   const RMSPropOptions& options = options_[u.group];
   const T sign = detail::direction<T>(options), decay(options.weight_decay), eps(options.eps);
   const T alpha(options.alpha), fresh(1 - options.alpha);
@@ -190,7 +190,7 @@ Adam<T>::Adam(const Groups& groups) {
 }
 
 template <class T>
-void Adam<T>::update(const typename Optimizer<T>::Update& u) {
+void Adam<T>::update(typename Optimizer<T>::Update u) {
   const AdamOptions& options = options_[u.group];
   const double t = static_cast<double>(u.time), first_beta = this->momenta[u.group];
   const T rate(this->learning_rates[u.group] / (1 - std::pow(first_beta, t)));

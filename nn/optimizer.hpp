@@ -82,7 +82,7 @@ class Optimizer : public Rates {
   std::vector<T> memory(bool wanted = true) const;
 
   virtual void begin_step(std::size_t /*time*/) {}
-  virtual void update(const Update& update) = 0;
+  virtual void update(Update update) = 0;
 
  private:
   void check_finite() const;
@@ -124,7 +124,7 @@ class SGD final : public Optimizer<T> {
   }
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<SGDOptions> options_;
   std::vector<T> velocity_;
@@ -168,7 +168,7 @@ class RMSProp final : public Optimizer<T> {
   }
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<RMSPropOptions> options_;
   std::vector<T> square_, average_, velocity_;
@@ -213,7 +213,7 @@ class Adam : public Optimizer<T> {
   }
 
  private:
-  void update(const typename Optimizer<T>::Update& u) override;
+  void update(typename Optimizer<T>::Update u) override;
 
   std::vector<AdamOptions> options_;
   std::vector<T> mean_, square_, largest_;

@@ -788,6 +788,12 @@ std::vector<RegisteredOp> shape_ops() {
            const auto [i, f, g, o] = split<4>(x[0], 1);
            return i * f + o;
          }},
+        {"gates, the first unused",
+         {{2, 8}},
+         [](auto x) {
+           const auto [i, f, g, o] = split<4>(x[0], 1);
+           return f * g - o;
+         }},
         {"rows",
          {{6, 2}},
          [](auto x) {

@@ -126,6 +126,7 @@ TEMPLATE_TEST_CASE("kinks of the activations and singular points of roots follow
   check_pointwise<T>(hard, 0.5, 0.5, 1);
   check_pointwise<T>([](auto x) { return clip(x, -infinity, 2); }, -1e4, -1e4, 1);
   check_pointwise<T>([](auto x) { return clip(x, 2, 1); }, 0, 1, 0);  // no room between: the upper bound
+  check_pointwise<T>([](auto x) { return clip(x, 2, 1); }, 1.5, 1, 0);
   check_pointwise<T>([](auto x) { return relu6(x); }, 6, 6, 0);
   check_pointwise<T>([](auto x) { return hard_sigmoid(x); }, 3, 1, 0);
   check_pointwise<T>([](auto x) { return hard_swish(x); }, 3, 3, 1.5);
@@ -156,6 +157,14 @@ TEMPLATE_TEST_CASE("kinks of the activations and singular points of roots follow
     CHECK(distance(at.gradient, array<T>({2, 2}, {0, 0, 0, -1})) <= 1e-6);
     CHECK(distance(at.recorded_gradient, at.gradient) <= 1e-6);
   }
+  const auto entropy = [](auto p) {
+    return binary_cross_entropy(p, p.tape().constant(array<T>({2}, {1, 0})), Reduction::none);
+  };
+  const Evaluated<T> certain(entropy, array<T>({2}, {0, 1}), array<T>({2}, {1, 1}));
+  CHECK(same(certain.value, array<T>({2}, {100, 100})));
+  CHECK(distance(certain.gradient, array<T>({2}, {-1e12, 1e12})) <= 1e-6);
+  CHECK(same(certain.recorded_gradient, certain.gradient));
+
   const Evaluated<T> constant([](auto x) { return stddev(x, 1); }, full<T>({2, 3}, T(5)), array<T>({2}, {1, 1}));
   CHECK(all_zero(constant.gradient));
   CHECK(all_zero(constant.recorded_gradient));
