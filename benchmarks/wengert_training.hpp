@@ -1,0 +1,138 @@
+// A training step of a recurrent model on the tape (forward, mean squared error, backward), as a contestant.
+#pragma once
+
+#include <cmath>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "autograd/autograd.hpp"
+#include "nn/optimizer.hpp"
+#include "nn/recurrent.hpp"
+#include "recurrent_problem.hpp"
+
+namespace benchmark {
+
+using autograd::Array;
+using autograd::Parameter;
+using autograd::Tape;
+using autograd::Variable;
+
+template <class T>
+Array<T> array_of(const std::vector<T>& values, const autograd::Shape& shape) {
+  Array<T> array = autograd::make_array<T>(shape);
+  std::copy(values.begin(), values.end(), array.data());
+  return array;
+}
+
+/// The extents of a problem, as an array has them.
+struct Extents {
+  std::size_t steps, batch, input, hidden;
+  explicit Extents(const Sizes& s)
+      : steps(std::size_t(s.T)), batch(std::size_t(s.B)), input(std::size_t(s.I)), hidden(std::size_t(s.H)) {}
+};
+
+/// Of a user's cell: weights as PyTorch lays them out, one bias.
+template <class T>
+struct CellParameters {
+  Parameter<T> weight_ih, weight_hh, bias;
+
+  CellParameters(const typename Problem<T>::Layer& layer, std::size_t hidden)
+      : weight_ih(array_of(layer.weight_ih, {layer.bias.size(), layer.weight_ih.size() / layer.bias.size()})),
+        weight_hh(array_of(layer.weight_hh, {layer.bias.size(), hidden})),
+        bias(array_of(layer.bias, {layer.bias.size()})) {}
+
+  Variable<T> project(Variable<T> x) { return linear(x, x.tape().parameter(weight_ih), x.tape().parameter(bias)); }
+
+  Variable<T> zeros(Tape<T>& tape, std::size_t batch) const {
+    return tape.constant({batch, weight_hh.value().shape(1)}, T(0));
+  }
+
+  static void visit(auto& self, auto&& visitor) {
+    visitor("weight_ih", self.weight_ih);
+    visitor("weight_hh", self.weight_hh);
+    visitor("bias", self.bias);
+  }
+};
+
+/// A cell's equations as one step of the tape, or else one for each of their ops.
+template <bool Fused, class F>
+constexpr auto as_steps(F equations) {
+  if constexpr (Fused)
+    return autograd::pointwise(equations);
+  else
+    return equations;
+}
+
+/// The N gates of a step, read where they lie, or else as values of their own.
+template <bool Fused, std::size_t N, class T>
+auto gates_of(Variable<T> z) {
+  if constexpr (Fused)
+    return autograd::blocks<N>(z);
+  else
+    return autograd::split<N>(z, 1);
+}
+
+/// Layers of a user's cell.
+template <class C, class T>
+struct Stack {
+  std::vector<nn::Recurrent<C>> layers;
+
+  explicit Stack(const Problem<T>& problem) {
+    for (const auto& layer : problem.layers) layers.emplace_back(C(layer, Extents(problem.sizes).hidden));
+  }
+
+  Variable<T> operator()(Variable<T> x) {
+    for (auto& layer : layers) x = layer(x).output;
+    return x;
+  }
+
+  static void visit(auto& self, auto&& visitor) {
+    for (std::size_t k = 0; k < self.layers.size(); ++k) visitor(std::to_string(k), self.layers[k]);
+  }
+};
+
+/// A model that maps (T, B, I) to (T, B, H), and what it is trained on.
+template <class T, class Model>
+struct Training {
+  Tape<T> tape;
+  Model model;
+  std::vector<Parameter<T>*> parameters;
+  Array<T> x, target;
+  Variable<T> loss;
+
+  explicit Training(const Problem<T>& problem) : model(problem), parameters(nn::parameters<T>(model)) {
+    const Extents e(problem.sizes);
+    x = array_of(problem.x, {e.steps, e.batch, e.input});
+    target = array_of(problem.target, {e.steps, e.batch, e.hidden});
+  }
+
+  void step() {
+    tape.clear();
+    for (Parameter<T>* parameter : parameters) parameter->zero_grad();
+    loss = mse(model(tape.constant(x)), tape.constant(target));
+    tape.backward(loss);
+  }
+
+  /// The loss, and the length of the gradient of all weights.
+  std::vector<double> results() {
+    double squares = 0;
+    nn::for_each_parameter(model, [&](const std::string& path, const Parameter<T>& parameter) {
+      if (path.find("weight") == std::string::npos) return;
+      for (const T g : parameter.grad()) squares += double(g) * double(g);
+    });
+    return {double(loss.item()), std::sqrt(squares)};
+  }
+};
+
+template <class T, class Model>
+Contestant wengert_training(const std::string& cell, const Problem<T>& problem) {
+  auto training = std::make_shared<Training<T, Model>>(problem);
+  return {.engine = "wengert",
+          .name = cell,
+          .work = [training] { training->step(); },
+          .results = [training] { return training->results(); }};
+}
+
+}  // namespace benchmark
