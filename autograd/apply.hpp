@@ -93,6 +93,16 @@ struct Table {
     }
   }
 
+  static void forward(const void* pointer, const ForwardCall<T>& call) {
+    if constexpr (Structural<Rule>) {
+      rule(pointer).forward(call);
+    } else {
+      std::array<const T*, arity> in;
+      for (std::size_t k = 0; k < arity; ++k) in[k] = call.input(k).data;
+      kernels::elementwise_forward<T, arity>(rule(pointer), in, call.output().data, call.output().size());
+    }
+  }
+
   static void forward_complex(const void* pointer, const ForwardCall<std::complex<double>>& call) {
     if constexpr (Structural<Rule>)
       rule(pointer).forward(call);
@@ -149,7 +159,8 @@ struct Table {
     else
       return nullptr;
   };
-  static constexpr OpTable<T> table{&Rule::info, complex_of(), &backward, &record, &attributes};
+  static constexpr OpTable<T> table{
+      &Rule::info, Rule::info.replayable ? &forward : nullptr, complex_of(), &backward, &record, &attributes};
 
   static const void* keep(Tape<T>& tape, const Rule& rule) {
     if constexpr (std::is_empty_v<Rule>)

@@ -18,7 +18,8 @@ struct Checkpoint {
                                .inputs = OpInfo::any,
                                .outputs = OpInfo::any,
                                .vjp_reads = Reads::inputs,
-                               .analytic = false};
+                               .analytic = false,
+                               .replayable = false};
   F f;
   Tape<T>* workspace;
   std::size_t arguments;  ///< inputs of f; one more input may be there to make the step want a gradient

@@ -35,6 +35,7 @@ struct OpInfo {
   bool analytic = true;        ///< the complex step applies
   bool differentiable = true;  ///< false: its outputs are constants to the sweep (comparisons, sign)
   bool dear = false;           ///< costs more to compute again than to keep
+  bool replayable = true;      ///< false: forward depends on more than its inputs
 };
 
 /// The gradient of an input that has none.
@@ -80,6 +81,7 @@ class Recorder;
 template <class T>
 struct OpTable {
   const OpInfo* info;
+  void (*forward)(const void* rule, const ForwardCall<T>& call);  ///< none if it can not be replayed
   void (*forward_complex)(const void* rule, const ForwardCall<std::complex<double>>& call);
   void (*backward)(const void* rule, Backward<T>& call);
   void (*record)(const void* rule, Recorder<T>& call);

@@ -19,10 +19,15 @@ void fill_zero(T* data, std::size_t size) {
 constexpr OpInfo variable_info{.name = "variable", .inputs = 0};
 constexpr OpInfo constant_info{.name = "constant", .inputs = 0};
 constexpr OpInfo parameter_info{.name = "parameter", .inputs = 0};
+constexpr OpInfo drawn_info{.name = "drawn", .inputs = 0, .replayable = false};
+
+template <class T>
+void keep_value(const void*, const ForwardCall<T>&) {}
 
 /// Leaves have nothing to run.
 template <class T, const OpInfo& info>
-constexpr OpTable<T> leaf_table{&info, nullptr, nullptr, nullptr, [](const void*) { return std::string(); }};
+constexpr OpTable<T> leaf_table{&info,   info.replayable ? &keep_value<T> : nullptr, nullptr, nullptr,
+                                nullptr, [](const void*) { return std::string(); }};
 
 }  // namespace
 
@@ -57,6 +62,13 @@ Variable<T> Tape<T>::constant(const Shape& shape, T value) {
 }
 
 template <class T>
+Variable<T> Tape<T>::drawn(const Shape& shape) {
+  const SlotId id = new_slot(keep(shape), shape.elements(), false);
+  push_step(&leaf_table<T, drawn_info>, nullptr, {}, id);
+  return handle(id);
+}
+
+template <class T>
 Variable<T> Tape<T>::parameter(Parameter<T>& parameter) {
   for (const Binding& binding : parameters_)
     if (binding.parameter == &parameter && binding.version == parameter.version()) return handle(binding.slot);
@@ -78,14 +90,20 @@ const T* Tape<T>::packed(SlotId id, bool transpose, bool now) {
     if (!now && !repeat_) return nullptr;
   }
   if (!entry->values) {
-    const Shape& shape = *slots_[id].shape;
-    const std::size_t k = shape[transpose ? 1 : 0], n = shape[transpose ? 0 : 1];
-    T* values = values_.template allocate<T>(kernels::packed_size<T>(k, n));
-    kernels::pack(transpose, k, n, static_cast<const T*>(slots_[id].value), values);
-    entry->values = values;
+    entry->values = values_.template allocate<T>(
+        kernels::packed_size<T>((*slots_[id].shape)[transpose ? 1 : 0], (*slots_[id].shape)[transpose ? 0 : 1]));
     entry->made_at = slots_.size();
+    pack(*entry);
   }
   return entry->values;
+}
+
+template <class T>
+void Tape<T>::pack(const Packed& entry) {
+  const Shape& shape = *slots_[entry.slot].shape;
+  const bool transpose = entry.transpose;
+  kernels::pack(transpose, shape[transpose ? 1 : 0], shape[transpose ? 0 : 1],
+                static_cast<const T*>(slots_[entry.slot].value), entry.values);
 }
 
 template <class T>
@@ -172,6 +190,70 @@ SlotId Tape<T>::new_repeated(const Shape* shape, std::size_t size, bool needs_gr
   return id;
 }
 
+// The replay.
+
+template <class T>
+void Tape<T>::assign(Variable<T> leaf, const Array<T>& value) {
+  const SlotId id = check("assign", leaf);
+  const Step<T>* step = std::lower_bound(steps_.begin(), steps_.end(), id,
+                                         [](const Step<T>& s, SlotId slot) { return s.first_output < slot; });
+  const bool is_leaf = step != steps_.end() && step->first_output == id &&
+                       (step->op == &leaf_table<T, variable_info> || step->op == &leaf_table<T, constant_info>);
+  if (!is_leaf)
+    throw TapeError("assign: this value was computed, or is a Parameter's; only variables and constants take another");
+  if (!(shape_of(value) == *slots_[id].shape))
+    throw ShapeError("assign: the value has shape " + to_string(shape_of(value)) + ", the recording " +
+                     to_string(*slots_[id].shape) + "; record again for other shapes");
+  std::copy_n(value.data(), value.size(), slots_[id].value);
+}
+
+template <class T>
+void Tape<T>::check_replay() const {
+  for (const Step<T>& step : steps_)
+    if (!step.op->forward)
+      throw TapeError(std::string("replay: ") +
+                      (step.op == &leaf_table<T, drawn_info>
+                           ? "dropout drew its mask when it was recorded"
+                           : std::string(step.op->info->name) + " can not be repeated") +
+                      "; clear the tape and record again");
+  for (const Binding& binding : parameters_) {
+    const Slot<T>& slot = slots_[binding.slot];
+    const bool shaped = binding.parameter->shape() == *slot.shape;
+    if (!shaped || binding.parameter->value().data() != slot.value)
+      throw TapeError("replay: a parameter of shape " + to_string(*slot.shape) + " is another array now" +
+                      (shaped ? std::string() : ", of shape " + to_string(binding.parameter->shape())) +
+                      "; write to it through update(), or record again");
+  }
+}
+
+template <class T>
+void Tape<T>::replay() {
+  check_replay();
+  for (Binding& binding : parameters_) binding.version = binding.parameter->version();
+  bool computed_weights = false;
+  for (const Packed& entry : packed_) {
+    if (entry.values && slots_[entry.slot].parameter) pack(entry);
+    computed_weights |= !slots_[entry.slot].parameter;
+  }
+  for (const Step<T>& step : steps_) {
+    if (step.input_count == 0 || slots_[step.first_output].source != Slot<T>::no_source) continue;
+    auto& operands = scratch(step.input_count).operands;
+    results_.resize(step.output_count);
+    for (std::size_t k = 0; k < step.input_count; ++k) {
+      const Slot<T>& slot = slots_[input(step, k)];
+      operands[k] = {slot.value, slot.shape};
+    }
+    for (std::uint32_t k = 0; k < step.output_count; ++k) {
+      const Slot<T>& slot = slots_[step.first_output + k];
+      results_[k] = {slot.value, slot.shape};
+    }
+    step.op->forward(step.rule, ForwardCall<T>{operands, results_});
+    if (computed_weights)
+      for (const Packed& entry : packed_)
+        if (entry.values && entry.slot - step.first_output < step.output_count) pack(entry);
+  }
+}
+
 // The sweep.
 
 template <class T>
@@ -195,6 +277,27 @@ void Tape<T>::backward(Variable<T> loss) {
                      "; reduce it with sum() or mean(), or pass an output gradient");
   const T one = 1;
   sweep(id, &one);
+}
+
+template <class T>
+void Tape<T>::backward_apart(Variable<T> loss) {
+  struct Apart {
+    bool& on;
+    explicit Apart(bool& on) : on(on) { on = true; }
+    ~Apart() { on = false; }
+  } apart(apart_);
+  backward(loss);
+}
+
+template <class T>
+void Tape<T>::deliver_gradients() {
+  for (const Binding& binding : parameters_) {
+    Slot<T>& slot = slots_[binding.slot];
+    T* to = binding.parameter->grad().data();
+    if (slot.allocated != sweep_ || slot.gradient == to) continue;
+    kernels::copy_or_add(static_cast<const T*>(slot.gradient), to, slot.size, true);
+    slot.gradient = to;
+  }
 }
 
 template <class T>
@@ -293,7 +396,7 @@ void Tape<T>::prepare(SlotId id) {
 template <class T>
 void Tape<T>::allocate_gradient(SlotId id) {
   Slot<T>& slot = slots_[id];
-  if (slot.parameter) {
+  if (slot.parameter && !apart_) {
     const auto is_own = [id](const Binding& binding) { return binding.slot == id; };
     slot.gradient = std::find_if(parameters_.begin(), parameters_.end(), is_own)->parameter->grad().data();
     slot.defined = sweep_;

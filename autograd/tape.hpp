@@ -133,6 +133,8 @@ class Tape {
   Variable<T> constant(const Array<T>& value) { return leaf(value.data(), shape_of(value), false); }
   /// A leaf without a gradient of equal elements.
   Variable<T> constant(const Shape& shape, T value);
+  /// A leaf without a gradient, to be filled with random numbers: a tape that has one can not be replayed.
+  Variable<T> drawn(const Shape& shape);
   /// The parameter's own memory as a leaf, the same handle for every call until clear(). backward() adds to its grad().
   /// The parameter must outlive, and stay where it is for, the tape's generation.
   Variable<T> parameter(Parameter<T>& parameter);
@@ -143,6 +145,22 @@ class Tape {
   void backward(Variable<T> loss);
   /// The same from an output of any shape, given dL/doutput of that shape.
   void backward(Variable<T> output, const Array<T>& output_gradient);
+
+  /// backward(), but what belongs to the parameters stays on the tape until deliver_gradients(): several tapes, swept
+  /// side by side, then add to the same parameters one after the other.
+  void backward_apart(Variable<T> loss);
+  /// Adds the parameters' gradients of the last backward_apart() to their grad(), once.
+  void deliver_gradients();
+
+  /// Gives a variable or constant another value of the same shape, for replay().
+  /// Throws ShapeError for another shape, TapeError for a value that was computed.
+  void assign(Variable<T> leaf, const Array<T>& value);
+  /// Computes everything recorded once more, from what the leaves and the parameters hold now: record once, run many.
+  /// Shapes and control flow, indices and labels are those of the recording, and so is what looked at values while it
+  /// was recorded: masked_select(), a masked mean.
+  /// Throws TapeError for a step that can not be repeated, such as dropout, and for a parameter that is another array
+  /// now; nothing has been computed then.
+  void replay();
 
   /// dL/dx of the last backward(), zeros if x did not take part. Throws TapeError for an alias whose memory is shared
   /// with other readers of its source: watch() it before the sweep.
@@ -356,7 +374,7 @@ class Tape {
   struct Packed {
     SlotId slot;
     bool transpose;
-    const T* values;
+    T* values;
     std::size_t made_at;  ///< number of slots then
   };
   /// During a sweep: what rules record to compute numbers leaves no trace on the slots they read. Of a sweep that ends
@@ -385,6 +403,8 @@ class Tape {
   [[noreturn]] void throw_handle(const char* op, Variable<T> x) const;
   bool holds(const Mark& mark) const;
   void check_parameters() const;
+  void check_replay() const;
+  void pack(const Packed& entry);
   void sweep(SlotId output, const T* output_gradient);
   void sweep_aliases(const Step<T>& step);
   bool covered(const Slot<T>& slot) const;
@@ -414,11 +434,13 @@ class Tape {
   SmallArena small_;  ///< rules, shapes and lists
   kernels::ProductSums<T> products_;
   Scratch scratch_;
+  std::vector<Operand<T>> results_;  ///< of the step being replayed
   std::vector<SlotId> pending_;
   std::uint32_t generation_ = 1;
   std::uint32_t sweep_ = 1;
   SlotId swept_output_ = 0;
   bool sweeping_ = false;
+  bool apart_ = false;  ///< parameters' gradients stay on the tape
 };
 
 [[noreturn]] void throw_empty_handle(const char* op);

@@ -84,10 +84,8 @@ void compare(const char* name, Unit unit, int gates, const Sizes& sizes, const T
   const Problem<T> problem(sizes, gates);
   std::vector<Contestant> contestants;
   for (const int threads : options.threads) {
-    if (threads == 1) {
-      contestants.push_back(wengert_training<T, Stack<C<T, true>, T>>("user", problem));
-      contestants.push_back(wengert_training<T, Stack<C<T, false>, T>>("op_by_op", problem));
-    }
+    contestants.push_back(wengert_training<T, Stack<C<T, true>, T>>("user", problem, threads));
+    contestants.push_back(wengert_training<T, Stack<C<T, false>, T>>("op_by_op", problem, threads));
     for (const Cell cell : {Cell::user, Cell::stock})
       if (auto peer = libtorch_training(unit, cell, problem, threads)) contestants.push_back(std::move(*peer));
   }

@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   for (const int hidden : {8, 16, 32, 64}) {
     nn::Generator generator(1);
     const nn::LSTM<float> lstm({.input_size = 1, .hidden_size = std::size_t(hidden)}, generator);
-    nn::infer::Stream<float> stream(nn::io::network_of(nn::io::weights_of(lstm, "streaming")));
+    nn::infer::Stream<float> stream(nn::io::network_of(lstm));
     const float x = 0.5f;
     std::vector<float> y(stream.output_size());
     std::vector<Contestant> contestants{

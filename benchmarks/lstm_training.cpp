@@ -84,11 +84,9 @@ void compare(const Sizes& sizes, const TrainingOptions& options, Report& report)
   const Problem<T> problem(sizes, gates);
   std::vector<Contestant> contestants;
   for (const int threads : options.threads) {
-    if (threads == 1) {
-      contestants.push_back(wengert_training<T, Stock<T>>("stock", problem));
-      contestants.push_back(wengert_training<T, UserModel<T>>("user", problem));
-      contestants.push_back(wengert_training<T, OpByOpModel<T>>("op_by_op", problem));
-    }
+    contestants.push_back(wengert_training<T, Stock<T>>("stock", problem, threads));
+    contestants.push_back(wengert_training<T, UserModel<T>>("user", problem, threads));
+    contestants.push_back(wengert_training<T, OpByOpModel<T>>("op_by_op", problem, threads));
     for (std::optional<Contestant>& peer :
          std::vector{libtorch_training(Unit::lstm, Cell::stock, problem, threads),
                      libtorch_training(Unit::lstm, Cell::user, problem, threads), onednn_lstm(problem, threads)})

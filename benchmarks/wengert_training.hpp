@@ -3,11 +3,13 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "autograd/autograd.hpp"
+#include "nn/data_parallel.hpp"
 #include "nn/optimizer.hpp"
 #include "nn/recurrent.hpp"
 #include "recurrent_problem.hpp"
@@ -93,26 +95,49 @@ struct Stack {
   }
 };
 
-/// A model that maps (T, B, I) to (T, B, H), and what it is trained on.
+/// Sequences `rows` of an array (time, batch, feature).
+template <class T>
+Variable<T> columns(Tape<T>& tape, const Array<T>& x, nn::Rows rows) {
+  const std::size_t steps = x.shape(0), batch = x.shape(1), features = x.shape(2);
+  const Variable<T> part = tape.constant({steps, rows.size(), features}, T(0));
+  for (std::size_t t = 0; t < steps; ++t)
+    std::copy_n(x.data() + (t * batch + rows.begin) * features, rows.size() * features,
+                tape.value(part.slot()) + t * rows.size() * features);
+  return part;
+}
+
+/// A model that maps (T, B, I) to (T, B, H), and what it is trained on; on several threads each has a share of the
+/// batch.
 template <class T, class Model>
 struct Training {
   Tape<T> tape;
+  std::optional<nn::DataParallel<T>> parallel;
   Model model;
   std::vector<Parameter<T>*> parameters;
   Array<T> x, target;
-  Variable<T> loss;
+  T loss = 0;
 
-  explicit Training(const Problem<T>& problem) : model(problem), parameters(nn::parameters<T>(model)) {
+  explicit Training(const Problem<T>& problem, int threads = 1) : model(problem), parameters(nn::parameters<T>(model)) {
     const Extents e(problem.sizes);
     x = array_of(problem.x, {e.steps, e.batch, e.input});
     target = array_of(problem.target, {e.steps, e.batch, e.hidden});
+    if (threads > 1) parallel.emplace(std::size_t(threads), std::size_t(threads));
   }
 
   void step() {
-    tape.clear();
     for (Parameter<T>* parameter : parameters) parameter->zero_grad();
-    loss = mse(model(tape.constant(x)), tape.constant(target));
-    tape.backward(loss);
+    if (parallel) {
+      const std::size_t batch = x.shape(1);
+      loss = parallel->backward(batch, [&](Tape<T>& shard, nn::Rows rows) {
+        const double share = static_cast<double>(rows.size()) / static_cast<double>(batch);
+        return mse(model(columns(shard, x, rows)), columns(shard, target, rows)) * share;
+      });
+    } else {
+      tape.clear();
+      const Variable<T> result = mse(model(tape.constant(x)), tape.constant(target));
+      tape.backward(result);
+      loss = result.item();
+    }
   }
 
   /// The loss, and the length of the gradient of all weights.
@@ -122,16 +147,18 @@ struct Training {
       if (path.find("weight") == std::string::npos) return;
       for (const T g : parameter.grad()) squares += double(g) * double(g);
     });
-    return {double(loss.item()), std::sqrt(squares)};
+    return {double(loss), std::sqrt(squares)};
   }
 };
 
 template <class T, class Model>
-Contestant wengert_training(const std::string& cell, const Problem<T>& problem) {
-  auto training = std::make_shared<Training<T, Model>>(problem);
+Contestant wengert_training(const std::string& cell, const Problem<T>& problem, int threads) {
+  auto training = std::make_shared<Training<T, Model>>(problem, threads);
   return {.engine = "wengert",
           .name = cell,
           .work = [training] { training->step(); },
+          .threads = threads,
+          .divides = true,
           .results = [training] { return training->results(); }};
 }
 

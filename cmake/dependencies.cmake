@@ -36,6 +36,7 @@ wengert_require(xsimd "" xtensor-stack/xsimd 11.2.0)
 wengert_require(xtensor 0.24.3 xtensor-stack/xtensor 0.25.0)
 unset(FETCHCONTENT_TRY_FIND_PACKAGE_MODE)
 
+find_package(Threads REQUIRED)
 wengert_require(nlohmann_json 3.11 nlohmann/json v3.11.3)
 if(WENGERT_BUILD_TESTS)
   wengert_require(Catch2 "" catchorg/Catch2 v3.5.4)

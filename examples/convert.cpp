@@ -100,8 +100,9 @@ int convert(const Options& options) {
   nn::io::ImportOptions import;
   if (options.dtype != "auto")
     import.dtype = options.dtype == "float64" ? nn::io::Dtype::float64 : nn::io::Dtype::float32;
-  const Network network = nn::io::load(options.in, from, import);
+  Network network = nn::io::load(options.in, from, import);
   print(network, from);
+  if (import.dtype) set_dtype(network, *import.dtype);
   nn::io::save(network, to, options.out,
                {.self_test = options.self_test,
                 .sample_rate = options.sample_rate,
@@ -131,7 +132,8 @@ int main(int argc, char** argv) {
   app.add_option("out", options.out, "the file to write");
   app.add_option("--to", options.to, "its format; by default that of the suffix .nam, .onnx, .aidax or .safetensors");
   app.add_option("--from", options.from, "the format of the file to read")->capture_default_str();
-  app.add_option("--dtype", options.dtype, "of the numbers of a JSON file that does not say: auto, float32, float64")
+  app.add_option("--dtype", options.dtype,
+                 "round the numbers to float32, or keep them float64; auto: what the file says, or its numbers show")
       ->check(CLI::IsMember({"auto", "float32", "float64"}))
       ->capture_default_str();
   app.add_option("--sample-rate", options.sample_rate, "in Hz, for nam and aidax; by default the file's, or 48000");

@@ -5,6 +5,7 @@
 #include "nn/cell.hpp"
 #include "nn/cells.hpp"
 #include "nn/clip.hpp"
+#include "nn/data_parallel.hpp"
 #include "nn/dropout.hpp"
 #include "nn/embedding.hpp"
 #include "nn/initialize.hpp"

@@ -18,7 +18,7 @@ auto with_indices(F&& f) {
 
 /// out = rule.forward(in...), `size` elements each.
 template <class T, std::size_t N, class Rule>
-WENGERT_INLINE void elementwise_forward(const Rule& rule, const std::array<const T*, N>& in, T* out, std::size_t size) {
+void elementwise_forward(const Rule& rule, const std::array<const T*, N>& in, T* out, std::size_t size) {
   constexpr std::size_t width = detail::lane_width<T>;
   std::size_t at = 0;
   for (; at + width <= size; at += width)

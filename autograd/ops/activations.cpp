@@ -30,6 +30,7 @@ Variable<T> elu(Variable<T> x, double alpha) {
 }
 template <class T>
 Variable<T> celu(Variable<T> x, double alpha) {
+  if (alpha == 0) throw ValueError("celu: alpha must not be 0");
   return alpha * elu(x / alpha);
 }
 template <class T>
@@ -146,7 +147,9 @@ std::vector<RegisteredOp> activation_ops() {
              [](auto x) { return prelu(x[0], x[1]); },
              "mul: shapes (3) and (3, 4) do not broadcast: axis 1 has extents 3 and 4; make them equal, or one of them "
              "1"}}},
-          composed(celu_info, {-2, 2}, [](auto x) { return celu(x[0], 1.5); }),
+          {&celu_info,
+           {{"alpha 1.5", {{3, 5}}, [](auto x) { return celu(x[0], 1.5); }}},
+           {{{{3}}, [](auto x) { return celu(x[0], 0); }, "celu: alpha must not be 0"}}},
           composed(selu_info, {-2, 2}, [](auto x) { return selu(x[0]); }),
           composed(relu6_info, {-2, 8}, [](auto x) { return relu6(x[0]); }),
           composed(hard_sigmoid_info, {-4, 4}, [](auto x) { return hard_sigmoid(x[0]); }),

@@ -56,6 +56,7 @@ Variable<T> prelu(Variable<T> x, Variable<T> slope);
 template <class T>
 Variable<T> elu(Variable<T> x, double alpha = 1);
 /// x where x > 0, alpha (exp(x / alpha) - 1) elsewhere: continuously differentiable for every alpha.
+/// Throws ValueError for an alpha of 0.
 template <class T>
 Variable<T> celu(Variable<T> x, double alpha = 1);
 /// Self-normalizing (Klambauer et al. 2017): 1.0507 elu(x, 1.67326).

@@ -244,7 +244,7 @@ std::vector<RegisteredOp> arrangement_ops() {
              {{5, 3}},
              [](auto x) {
                const auto parts = split_every(x[0], 2);
-               return parts[0] * parts[1] + parts[2];
+               return parts.at(0) * parts.at(1) + parts.at(2);
              }}},
            {{{{5, 3}},
              [](auto x) { return split_every(x[0], 0)[0]; },
@@ -254,7 +254,7 @@ std::vector<RegisteredOp> arrangement_ops() {
              {{3, 7}},
              [](auto x) {
                const auto parts = chunk(x[0], 3, 1);
-               return parts[0] * parts[1] + parts[2];
+               return parts.at(0) * parts.at(1) + parts.at(2);
              }}},
            {{{{5, 3}}, [](auto x) { return chunk(x[0], 0)[0]; }, "chunk: 0 pieces; a count is at least 1"}}},
           {&flip_info,
@@ -280,7 +280,9 @@ std::vector<RegisteredOp> arrangement_ops() {
            {{"columns", {{2, 3}}, [](auto x) { return repeat(x[0], 3, 1); }},
             {"rows", {{2, 3}}, [](auto x) { return repeat(x[0], 2, 0); }},
             {"not at all", {{2, 3}}, [](auto x) { return repeat(x[0], 0, 0); }}},
-           {}},
+           {{{{3}},
+             [](auto x) { return repeat(x[0], 2, -2); },
+             "repeat: axis -2 is out of range for an array of rank 1; valid axes are -1 to 0"}}},
           {&tile_info,
            {{"three axes",
              {{3, 2}},
@@ -293,12 +295,16 @@ std::vector<RegisteredOp> arrangement_ops() {
           {&pad_info,
            {{"columns", {{3, 4}}, [](auto x) { return pad(x[0], -1, 1, 2, 0.5); }},
             {"rows", {{3, 4}}, [](auto x) { return pad(x[0], 0, 0, 1); }}},
-           {}},
+           {{{{3}},
+             [](auto x) { return pad(x[0], 1, 1, 1); },
+             "pad: axis 1 is out of range for an array of rank 1; valid axes are -1 to 0"}}},
           {&tril_info,
            {{"below", {{4, 4}}, [](auto x) { return tril(x[0], -1); }},
             {"batch of wide ones", {{2, 3, 5}}, [](auto x) { return tril(x[0]); }}},
            {{{{4}}, [](auto x) { return tril(x[0]); }, "tril: shape (4) has fewer than two axes; it takes matrices"}}},
-          {&triu_info, {{"above", {{4, 4}}, [](auto x) { return triu(x[0], 1); }}}, {}},
+          {&triu_info,
+           {{"above", {{4, 4}}, [](auto x) { return triu(x[0], 1); }}},
+           {{{{4}}, [](auto x) { return triu(x[0]); }, "triu: shape (4) has fewer than two axes; it takes matrices"}}},
           {&diagonal_info,
            {{"main", {{4, 4}}, [](auto x) { return diagonal(x[0]); }},
             {"above", {{3, 5}}, [](auto x) { return diagonal(x[0], 1); }},

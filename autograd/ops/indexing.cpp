@@ -190,13 +190,16 @@ Variable<T> embedding(Variable<T> weight, const Array<Index>& indices, std::opti
     throw ShapeError("embedding: the weight has shape " + to_string(weight.shape()) +
                      ", expected (vocabulary, features)");
   Tape<T>& tape = weight.tape();
+  const Index extent = static_cast<Index>(weight.shape()[0]);
+  if (padding && (*padding < -extent || *padding >= extent))
+    throw ValueError("embedding: padding row " + std::to_string(*padding) + " is out of range for a vocabulary of " +
+                     std::to_string(extent));
   const auto kept = keep_indices("embedding", tape, indices, weight.shape()[0]);
   const Variable<T> rows = apply(ops::Take{0, shape_of(indices), kept}, weight);
   if (!padding) return rows;
   Shape shape = shape_of(indices);
   shape.push_back(1);
   const Variable<T> learns = tape.constant(shape, T(1));
-  const Index extent = static_cast<Index>(weight.shape()[0]);
   const std::size_t row = static_cast<std::size_t>(*padding < 0 ? *padding + extent : *padding);
   for (std::size_t k = 0; k < kept.size(); ++k)
     if (kept[k] == row) tape.value(learns.slot())[k] = T(0);
@@ -313,7 +316,10 @@ std::vector<RegisteredOp> indexing_ops() {
             {"with padding", {{3, 5}}, [table](auto x) { return embedding(x[0], table, 2); }}},
            {{{{3}},
              [some](auto x) { return embedding(x[0], some); },
-             "embedding: the weight has shape (3), expected (vocabulary, features)"}}},
+             "embedding: the weight has shape (3), expected (vocabulary, features)"},
+            {{{3, 5}},
+             [table](auto x) { return embedding(x[0], table, 3); },
+             "embedding: padding row 3 is out of range for a vocabulary of 3"}}},
           {&index_add_info,
            {{"rows", {{3, 4}, {4, 4}}, [some](auto x) { return index_add(x[0], some, x[1], 0); }},
             {"columns", {{2, 3}, {2, 4}}, [some](auto x) { return index_add(x[0], some, x[1], 1); }}},

@@ -157,9 +157,10 @@ struct Rows {
 template <class T>
 Rows rows_of(const char* op, Variable<T> logits, const Array<Index>& targets, const ClassLossOptions& options) {
   const Shape& shape = logits.shape();
-  if (shape.rank() == 0 || !(shape_of(targets) == Shape(shape.begin(), shape.end() - 1)) || targets.size() == 0)
+  if (shape.rank() == 0 || !(shape_of(targets) == Shape(shape.begin(), shape.end() - 1)) || targets.size() == 0 ||
+      shape.back() == 0)
     throw ShapeError(std::string(op) + ": logits " + to_string(shape) + " and targets " + to_string(shape_of(targets)) +
-                     "; expected (..., classes) and (...) with at least one row");
+                     "; expected (..., classes) and (...) with at least one row and one class");
   if (!options.weight.empty() && options.weight.size() != shape.back())
     throw ValueError(std::string(op) + ": " + std::to_string(options.weight.size()) + " class weights for " +
                      std::to_string(shape.back()) + " classes; give one for each");
@@ -406,31 +407,31 @@ std::vector<RegisteredOp> loss_ops() {
       {{{3, 4}, {3}},
        [](auto x) { return cross_entropy(x[0], x[1]); },
        "cross_entropy: logits (3, 4) and targets (3); probabilities have the shape of the logits, (..., classes)"});
-  RegisteredOp rows{
-      &ops::CrossEntropy::info,
-      {{"rows", {{3, 4}}, [targets](auto x) { return cross_entropy(x[0], targets); }},
-       {"a sequence", {{2, 2, 3}}, [table](auto x) { return cross_entropy(x[0], table); }},
-       {"all ignored", {{3, 4}}, [none](auto x) { return 0 * x[0] + cross_entropy(x[0], none); }}},
-      {{{{2, 4}},
-        [targets](auto x) { return cross_entropy(x[0], targets); },
-        "cross_entropy: logits (2, 4) and targets (3); expected (..., classes) and (...) with at least one row"},
-       {{{3, 4}},
-        [outside](auto x) { return cross_entropy(x[0], outside); },
-        "cross_entropy: target 5 (row 1) is not one of the 4 classes of logits (3, 4)"},
-       {{{3, 4}},
-        [targets](auto x) {
-          return cross_entropy(x[0], targets, {.weight = {1, 2}});
-        },
-        "cross_entropy: 2 class weights for 4 classes; give one for each"},
-       {{{3, 4}},
-        [targets](auto x) { return cross_entropy(x[0], targets, {.label_smoothing = 2}); },
-        "cross_entropy: label_smoothing must be in [0, 1], got 2.000000"}}};
+  RegisteredOp rows{&ops::CrossEntropy::info,
+                    {{"rows", {{3, 4}}, [targets](auto x) { return cross_entropy(x[0], targets); }},
+                     {"a sequence", {{2, 2, 3}}, [table](auto x) { return cross_entropy(x[0], table); }},
+                     {"all ignored", {{3, 4}}, [none](auto x) { return 0 * x[0] + cross_entropy(x[0], none); }}},
+                    {{{{2, 4}},
+                      [targets](auto x) { return cross_entropy(x[0], targets); },
+                      "cross_entropy: logits (2, 4) and targets (3); expected (..., classes) and (...) with at least "
+                      "one row and one class"},
+                     {{{3, 4}},
+                      [outside](auto x) { return cross_entropy(x[0], outside); },
+                      "cross_entropy: target 5 (row 1) is not one of the 4 classes of logits (3, 4)"},
+                     {{{3, 4}},
+                      [targets](auto x) {
+                        return cross_entropy(x[0], targets, {.weight = {1, 2}});
+                      },
+                      "cross_entropy: 2 class weights for 4 classes; give one for each"},
+                     {{{3, 4}},
+                      [targets](auto x) { return cross_entropy(x[0], targets, {.label_smoothing = 2}); },
+                      "cross_entropy: label_smoothing must be in [0, 1], got 2.000000"}}};
   RegisteredOp nll{&nll_info,
                    {},
                    {{{{2, 4}},
                      [targets](auto x) { return nll_loss(x[0], targets); },
-                     "nll_loss: logits (2, 4) and targets (3); expected (..., classes) and (...) with at least one "
-                     "row"}}};
+                     "nll_loss: logits (2, 4) and targets (3); expected (..., classes) and (...) with at least one row "
+                     "and one class"}}};
   for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
     const std::string name = " reduction " + std::to_string(static_cast<int>(reduction));
     const ClassLossOptions options{reduction, weight, 0, -100};

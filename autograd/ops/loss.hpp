@@ -74,8 +74,8 @@ struct ClassLossOptions {
 
 /// For each row of logits (..., classes) with target y: -sum over c of q_c log(softmax(logits)_c), where
 /// q_c = (1 - e) w_y [c = y] + e / classes w_c, for class weights w and label smoothing e. The mean of nothing is 0.
-/// Throws ShapeError unless the targets are (...) with at least one row; ValueError for a target that is no class, a
-/// smoothing outside [0, 1], or another number of weights than classes.
+/// Throws ShapeError unless the targets are (...) with at least one row and one class; ValueError for a target that is
+/// no class, a smoothing outside [0, 1], or another number of weights than classes.
 template <class T>
 Variable<T> cross_entropy(Variable<T> logits, const Array<Index>& targets, const ClassLossOptions& options = {});
 /// The same for targets that are probabilities (..., classes): q_c = w_c ((1 - e) t_c + e / classes). The mean is over

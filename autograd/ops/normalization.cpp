@@ -44,10 +44,16 @@ Variable<T> standardized(Variable<T> x, const Axes& axes, double eps) {
 
 template <class T>
 Variable<T> var(Variable<T> x, const Axes& axes, bool keepdims, double correction) {
-  const Variable<T> total = sum(square(x - mean(x, axes, true)), axes, keepdims);
-  const double count = static_cast<double>(x.shape().elements()) /
-                       static_cast<double>(std::max<std::size_t>(1, total.shape().elements()));
-  return total / (count - correction);
+  const Shape shape = x.shape();
+  const unsigned mask = axes.mask("var", shape.rank());
+  std::size_t count = 1;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
+    if (mask >> axis & 1u) count *= shape[axis];
+  const double divisor = static_cast<double>(count) - correction;
+  if (!(divisor > 0))
+    throw ValueError("var: " + std::to_string(count) + " elements to take the variance of in shape " +
+                     to_string(shape) + " are not more than the correction, " + std::to_string(correction));
+  return sum(square(x - mean(x, axes, true)), axes, keepdims) / divisor;
 }
 template <class T>
 Variable<T> var(Variable<T> x) {
@@ -136,48 +142,54 @@ constexpr OpInfo layer_norm_info{.name = "layer_norm", .inputs = OpInfo::any};
 }  // namespace
 
 std::vector<RegisteredOp> normalization_ops() {
-  return {{&var_info,
-           {{"all", {{3, 5}}, [](auto x) { return var(x[0]); }},
-            {"rows, biased", {{3, 5}}, [](auto x) { return var(x[0], 1, false, 0); }},
-            {"several axes, kept",
-             {{2, 3, 4}},
-             [](auto x) {
-               return var(x[0], {0, -1}, true);
-             }}},
-           {{{{0, 4}},
-             [](auto x) { return var(x[0], 0); },
-             "mean: axis 0 of shape (0, 4) is empty; there is no element to reduce"}}},
-          {&stddev_info,
-           {{"all", {{3, 5}}, [](auto x) { return stddev(x[0]); }},
-            {"columns, biased, kept", {{3, 5}}, [](auto x) { return stddev(x[0], 0, true, 0); }}},
-           {}},
-          {&norm_info,
-           {{"all", {{3, 5}}, [](auto x) { return norm(x[0]); }},
-            {"rows", {{3, 5}}, [](auto x) { return norm(x[0], 1); }},
-            {"p = 1, kept", {{3, 5}}, [](auto x) { return norm(x[0], 0, 1, true); }},
-            {"p = 3, several axes",
-             {{2, 3, 4}},
-             [](auto x) {
-               return norm(x[0], {0, 2}, 3);
-             }},
-            {"p infinite", {{3, 5}}, [](auto x) { return norm(x[0], 1, infinity); }}},
-           {{{{3}}, [](auto x) { return norm(x[0], 0, 0); }, "norm: p must be positive or infinite, got 0.000000"}}},
-          {&normalize_info,
-           {{"rows", {{3, 4}}, [](auto x) { return normalize(x[0]); }},
-            {"columns, p = 1", {{3, 4}}, [](auto x) { return normalize(x[0], 1, 0); }}},
-           {}},
-          {&cosine_similarity_info,
-           {{"rows", {{3, 4}, {3, 4}}, [](auto x) { return cosine_similarity(x[0], x[1]); }},
-            {"columns", {{3, 4}, {3, 4}}, [](auto x) { return cosine_similarity(x[0], x[1], 0); }}},
-           {}},
-          {&layer_norm_info,
-           {{"last axis", {{3, 5}}, [](auto x) { return layer_norm(x[0]); }},
-            {"two axes", {{2, 3, 4}}, [](auto x) { return layer_norm(x[0], 2, 1e-3); }},
-            {"gain and bias", {{2, 3, 5}, {5}, {5}}, [](auto x) { return layer_norm(x[0], x[1], x[2]); }}},
-           {{{{3, 4}, {3}, {3}},
-             [](auto x) { return layer_norm(x[0], x[1], x[2]); },
-             "layer_norm: gain (3) and bias (3) for shape (3, 4); both have the extents of its last axes"},
-            {{{3}}, [](auto x) { return layer_norm(x[0], 2); }, "layer_norm: 2 axes of shape (3); name 1 to 1"}}}};
+  return {
+      {&var_info,
+       {{"all", {{3, 5}}, [](auto x) { return var(x[0]); }},
+        {"rows, biased", {{3, 5}}, [](auto x) { return var(x[0], 1, false, 0); }},
+        {"several axes, kept",
+         {{2, 3, 4}},
+         [](auto x) {
+           return var(x[0], {0, -1}, true);
+         }}},
+       {{{{0, 4}},
+         [](auto x) { return var(x[0], 0); },
+         "var: 0 elements to take the variance of in shape (0, 4) are not more than the correction, 1.000000"}}},
+      {&stddev_info,
+       {{"all", {{3, 5}}, [](auto x) { return stddev(x[0]); }},
+        {"columns, biased, kept", {{3, 5}}, [](auto x) { return stddev(x[0], 0, true, 0); }}},
+       {{{{2, 3}},
+         [](auto x) { return stddev(x[0], 2); },
+         "var: axis 2 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
+      {&norm_info,
+       {{"all", {{3, 5}}, [](auto x) { return norm(x[0]); }},
+        {"rows", {{3, 5}}, [](auto x) { return norm(x[0], 1); }},
+        {"p = 1, kept", {{3, 5}}, [](auto x) { return norm(x[0], 0, 1, true); }},
+        {"p = 3, several axes",
+         {{2, 3, 4}},
+         [](auto x) {
+           return norm(x[0], {0, 2}, 3);
+         }},
+        {"p infinite", {{3, 5}}, [](auto x) { return norm(x[0], 1, infinity); }}},
+       {{{{3}}, [](auto x) { return norm(x[0], 0, 0); }, "norm: p must be positive or infinite, got 0.000000"}}},
+      {&normalize_info,
+       {{"rows", {{3, 4}}, [](auto x) { return normalize(x[0]); }},
+        {"columns, p = 1", {{3, 4}}, [](auto x) { return normalize(x[0], 1, 0); }}},
+       {{{{3}}, [](auto x) { return normalize(x[0], -1); }, "norm: p must be positive or infinite, got -1.000000"}}},
+      {&cosine_similarity_info,
+       {{"rows", {{3, 4}, {3, 4}}, [](auto x) { return cosine_similarity(x[0], x[1]); }},
+        {"columns", {{3, 4}, {3, 4}}, [](auto x) { return cosine_similarity(x[0], x[1], 0); }}},
+       {{{{3, 4}, {3, 5}},
+         [](auto x) { return cosine_similarity(x[0], x[1]); },
+         "mul: shapes (3, 4) and (3, 5) do not broadcast: axis 1 has extents 4 and 5; make them equal, or one of "
+         "them 1"}}},
+      {&layer_norm_info,
+       {{"last axis", {{3, 5}}, [](auto x) { return layer_norm(x[0]); }},
+        {"two axes", {{2, 3, 4}}, [](auto x) { return layer_norm(x[0], 2, 1e-3); }},
+        {"gain and bias", {{2, 3, 5}, {5}, {5}}, [](auto x) { return layer_norm(x[0], x[1], x[2]); }}},
+       {{{{3, 4}, {3}, {3}},
+         [](auto x) { return layer_norm(x[0], x[1], x[2]); },
+         "layer_norm: gain (3) and bias (3) for shape (3, 4); both have the extents of its last axes"},
+        {{{3}}, [](auto x) { return layer_norm(x[0], 2); }, "layer_norm: 2 axes of shape (3); name 1 to 1"}}}};
 }
 
 }  // namespace autograd

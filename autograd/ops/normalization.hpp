@@ -7,7 +7,7 @@
 namespace autograd {
 
 /// The sum of (x - mean)^2 over count - correction: 1 for an unbiased estimate, 0 for the mean square.
-/// Throws ShapeError for an empty array.
+/// Throws ValueError unless there are more elements than that.
 template <class T>
 Variable<T> var(Variable<T> x, const Axes& axes, bool keepdims = false, double correction = 1);
 template <class T>

@@ -15,7 +15,7 @@ Variable<T> dropout(Variable<T> x, double probability, Generator& generator) {
   const T keep = static_cast<T>(1 / (1 - probability));
   Tape<T>& tape = tape_of("dropout", x);
   const SlotId id = tape.check("dropout", x);
-  const Variable<T> mask = tape.constant(Shape(*tape.slot(id).shape), T(0));
+  const Variable<T> mask = tape.drawn(Shape(*tape.slot(id).shape));
   T* values = tape.value(mask.slot());
   for (std::size_t k = 0; k < tape.slot(id).size; ++k) values[k] = uniform(generator) < probability ? T(0) : keep;
   return x * mask;

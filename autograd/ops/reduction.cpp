@@ -224,16 +224,20 @@ Variable<T> max(Variable<T> x, Index axis, bool keepdims) {
   return max_over(x, 1u << normalize_axis("max", axis, x.shape().rank()), true, keepdims);
 }
 
+// What does not fit is said before anything is recorded, and by the name of min.
 template <class T>
 Variable<T> min(Variable<T> x) {
+  check_not_empty("min", x.shape(), all_axes(x.shape()));
   return -max(-x);
 }
 template <class T>
 Variable<T> amin(Variable<T> x, const Axes& axes, bool keepdims) {
+  check_not_empty("min", x.shape(), axes.mask("min", x.shape().rank()));
   return -amax(-x, axes, keepdims);
 }
 template <class T>
 Variable<T> min(Variable<T> x, Index axis, bool keepdims) {
+  check_not_empty("min", x.shape(), 1u << normalize_axis("min", axis, x.shape().rank()));
   return -max(-x, axis, keepdims);
 }
 
@@ -307,75 +311,76 @@ constexpr OpInfo mean_info{.name = "mean"};
 }  // namespace
 
 std::vector<RegisteredOp> reduction_ops() {
-  return {{&ops::MaxShare::info,
-           {{"inside max twice",
-             {{3, 4}},
-             [](auto x) {
-               const auto y = x[0] * x[0];
-               return grad(sum(max(y, 1)), {y})[0] * x[0];
-             }}},
-           {}},
-          {&ops::Max::info,
-           {{"all", {{3, 5}}, [](auto x) { return max(x[0]); }},
-            {"rows", {{3, 5}}, [](auto x) { return max(x[0], 1); }},
-            {"columns, kept", {{3, 5}}, [](auto x) { return max(x[0], 0, true); }},
-            {"several axes",
-             {{2, 3, 4}},
-             [](auto x) {
-               return amax(x[0], {0, 2});
-             }}},
-           {{{{3, 0}},
-             [](auto x) { return max(x[0], 1); },
-             "max: axis 1 of shape (3, 0) is empty; there is no element to reduce"},
-            {{{3, 4}},
-             [](auto x) { return max(x[0], 2); },
-             "max: axis 2 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
-          {&min_info,
-           {{"all", {{3, 5}}, [](auto x) { return min(x[0]); }},
-            {"rows, kept", {{3, 5}}, [](auto x) { return min(x[0], 1, true); }},
-            {"several axes",
-             {{2, 3, 4}},
-             [](auto x) {
-               return amin(x[0], {0, 2});
-             }}},
-           {}},
-          {&ops::LogSumExp::info,
-           {{"rows", {{3, 5}}, [](auto x) { return logsumexp(x[0], 1); }},
-            {"several axes, kept",
-             {{2, 3, 4}},
-             [](auto x) {
-               return logsumexp(x[0], {0, -1}, true);
-             }}},
-           {{{{3, 4}},
-             [](auto x) { return logsumexp(x[0], -3); },
-             "logsumexp: axis -3 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
-          {&sum_info,
-           {{"all", {{3, 5}}, [](auto x) { return sum(x[0]); }},
-            {"rows", {{3, 5}}, [](auto x) { return sum(x[0], 1); }},
-            {"several axes",
-             {{2, 3, 4}},
-             [](auto x) {
-               return sum(x[0], {0, -1});
-             }},
-            {"kept", {{2, 3, 4}}, [](auto x) { return sum(x[0], 1, true); }},
-            {"long", {{3, 300}}, [](auto x) { return sum(x[0], 1); }},
-            {"nothing", {{3, 0}}, [](auto x) { return sum(x[0], 1); }}},
-           {{{{3, 4}},
-             [](auto x) {
-               return sum(x[0], {0, -2});
-             },
-             "sum: axis -2 is named twice; name each axis once"}}},
-          {&mean_info,
-           {{"all", {{3, 5}}, [](auto x) { return mean(x[0]); }},
-            {"rows", {{3, 5}}, [](auto x) { return mean(x[0], 1); }},
-            {"several axes, kept",
-             {{2, 3, 4}},
-             [](auto x) {
-               return mean(x[0], {0, 2}, true);
-             }}},
-           {{{{0, 4}},
-             [](auto x) { return mean(x[0]); },
-             "mean: axis 0 of shape (0, 4) is empty; there is no element to reduce"}}}};
+  return {
+      {&ops::MaxShare::info,
+       {{"inside max twice",
+         {{3, 4}},
+         [](auto x) {
+           const auto y = x[0] * x[0];
+           return grad(sum(max(y, 1)), {y})[0] * x[0];
+         }}},
+       {}},
+      {&ops::Max::info,
+       {{"all", {{3, 5}}, [](auto x) { return max(x[0]); }},
+        {"rows", {{3, 5}}, [](auto x) { return max(x[0], 1); }},
+        {"columns, kept", {{3, 5}}, [](auto x) { return max(x[0], 0, true); }},
+        {"several axes",
+         {{2, 3, 4}},
+         [](auto x) {
+           return amax(x[0], {0, 2});
+         }}},
+       {{{{3, 0}},
+         [](auto x) { return max(x[0], 1); },
+         "max: axis 1 of shape (3, 0) is empty; there is no element to reduce"},
+        {{{3, 4}},
+         [](auto x) { return max(x[0], 2); },
+         "max: axis 2 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
+      {&min_info,
+       {{"all", {{3, 5}}, [](auto x) { return min(x[0]); }},
+        {"rows, kept", {{3, 5}}, [](auto x) { return min(x[0], 1, true); }},
+        {"several axes",
+         {{2, 3, 4}},
+         [](auto x) {
+           return amin(x[0], {0, 2});
+         }}},
+       {{{{0}}, [](auto x) { return min(x[0]); }, "min: axis 0 of shape (0) is empty; there is no element to reduce"}}},
+      {&ops::LogSumExp::info,
+       {{"rows", {{3, 5}}, [](auto x) { return logsumexp(x[0], 1); }},
+        {"several axes, kept",
+         {{2, 3, 4}},
+         [](auto x) {
+           return logsumexp(x[0], {0, -1}, true);
+         }}},
+       {{{{3, 4}},
+         [](auto x) { return logsumexp(x[0], -3); },
+         "logsumexp: axis -3 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
+      {&sum_info,
+       {{"all", {{3, 5}}, [](auto x) { return sum(x[0]); }},
+        {"rows", {{3, 5}}, [](auto x) { return sum(x[0], 1); }},
+        {"several axes",
+         {{2, 3, 4}},
+         [](auto x) {
+           return sum(x[0], {0, -1});
+         }},
+        {"kept", {{2, 3, 4}}, [](auto x) { return sum(x[0], 1, true); }},
+        {"long", {{3, 300}}, [](auto x) { return sum(x[0], 1); }},
+        {"nothing", {{3, 0}}, [](auto x) { return sum(x[0], 1); }}},
+       {{{{3, 4}},
+         [](auto x) {
+           return sum(x[0], {0, -2});
+         },
+         "sum: axis -2 is named twice; name each axis once"}}},
+      {&mean_info,
+       {{"all", {{3, 5}}, [](auto x) { return mean(x[0]); }},
+        {"rows", {{3, 5}}, [](auto x) { return mean(x[0], 1); }},
+        {"several axes, kept",
+         {{2, 3, 4}},
+         [](auto x) {
+           return mean(x[0], {0, 2}, true);
+         }}},
+       {{{{0, 4}},
+         [](auto x) { return mean(x[0]); },
+         "mean: axis 0 of shape (0, 4) is empty; there is no element to reduce"}}}};
 }
 
 }  // namespace autograd

@@ -34,24 +34,23 @@ Variable<T> sign(Variable<T> x) {
 }
 namespace {
 
-/// A mask passes no gradient, whatever it was made of.
-template <class T>
-Variable<T> constant_mask(const char* op, Variable<T> mask) {
-  Tape<T>& tape = tape_of(op, mask);
-  return tape.slot(tape.check(op, mask)).needs_gradient ? detach(mask) : mask;
+/// f(mask), where the mask passes no gradient, whatever it was made of.
+template <class T, class F>
+Variable<T> with_mask(Tape<T>& tape, Variable<T> mask, F f) {
+  if (!tape.slot(mask.slot()).needs_gradient) return f(mask);
+  return all_or_nothing(tape, [&] { return f(detach(mask)); });
 }
 
 }  // namespace
 
 template <class T>
 Variable<T> masked(Variable<T> x, Variable<T> mask) {
-  return all_or_nothing(common_tape("masked", x, mask),
-                        [&] { return apply(ops::Masked{}, x, constant_mask("masked", mask)); });
+  return with_mask(common_tape("masked", x, mask), mask, [&](Variable<T> m) { return apply(ops::Masked{}, x, m); });
 }
 template <class T>
 Variable<T> where(Variable<T> condition, Variable<T> a, Variable<T> b) {
-  return all_or_nothing(common_tape("where", condition, a, b),
-                        [&] { return apply(ops::Where{}, constant_mask("where", condition), a, b); });
+  return with_mask(common_tape("where", condition, a, b), condition,
+                   [&](Variable<T> c) { return apply(ops::Where{}, c, a, b); });
 }
 template <class T>
 Variable<T> maximum(Variable<T> a, Variable<T> b) {
@@ -135,7 +134,10 @@ std::vector<RegisteredOp> selection_ops() {
           {&lerp_info,
            {{"matrices and a weight", {{3, 4}, {3, 4}, {}}, [](auto x) { return lerp(x[0], x[1], x[2]); }},
             {"elementwise", {{3, 4}, {3, 4}, {3, 4}}, [](auto x) { return lerp(x[0], x[1], x[2]); }}},
-           {}}};
+           {{{{3, 4}, {3, 5}, {}},
+             [](auto x) { return lerp(x[0], x[1], x[2]); },
+             "sub: shapes (3, 5) and (3, 4) do not broadcast: axis 1 has extents 5 and 4; make them equal, or one of "
+             "them 1"}}}};
 }
 
 }  // namespace autograd

@@ -346,6 +346,7 @@ struct Stack {
   void forward(const ForwardCall<V>& call) const {
     const std::size_t run = axis == 0 ? call.input().size() : 0;
     for (std::size_t k = 0; k < call.inputs.size(); ++k) {
+      if (axis == 0 && call.input(k).data == call.output().data + k * run) continue;  // on the same memory
       if (axis == 0)
         copy_or_add(call.input(k).data, call.output().data + k * run, run, false);
       else
@@ -816,7 +817,10 @@ std::vector<RegisteredOp> shape_ops() {
            return each[0] * each[3] - each[1];
          }},
         {"a part and the whole", {{2, 4}}, [](auto x) { return x[0] * unbind<2>(x[0])[1]; }}},
-       {{{{}}, [](auto x) { return unbind<1>(x[0])[0]; }, "unbind: shape () has no first axis of extent 1"}}},
+       {{{{}}, [](auto x) { return unbind<1>(x[0])[0]; }, "unbind: shape () has no first axis of extent 1"},
+        {{{3}},
+         [](auto x) { return unbind(x[0], 1).at(0); },
+         "unbind: axis 1 is out of range for an array of rank 1; valid axes are -1 to 0"}}},
       {&ops::Concat::info,
        {{"rows", {{2, 3}, {1, 3}, {4, 3}}, [](auto x) { return concat(x, 0); }},
         {"columns", {{2, 3}, {2, 1}}, [](auto x) { return concat(x, -1); }},

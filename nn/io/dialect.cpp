@@ -61,19 +61,20 @@ struct Entry {
 };
 constexpr unsigned all_kinds = lstm | gru_after | rnn_tanh | rnn_relu;
 constexpr std::array entries{
-    Entry{"native", "wengert/1", all_kinds | gru_before | bidirectional | projection, nullptr, nullptr},
-    Entry{"state_dict", "a PyTorch state dict", all_kinds | bidirectional | projection, nullptr, nullptr},
-    Entry{"rtneural", "RTNeural", lstm | gru_after | activation, dialects::write_rtneural, dialects::read_rtneural},
-    Entry{"aidax", "AIDA-X", lstm | gru_after | activation | skip | gain, dialects::write_aidax,
+    Entry{"native", "a wengert/1 file", all_kinds | gru_before | bidirectional | projection, nullptr, nullptr},
+    Entry{"state_dict", "a bare PyTorch state dict", all_kinds | bidirectional | projection, nullptr, nullptr},
+    Entry{"rtneural", "an RTNeural model", lstm | gru_after | activation, dialects::write_rtneural,
           dialects::read_rtneural},
-    Entry{"guitarml", "GuitarML", lstm | gru_after | skip, dialects::write_guitarml, dialects::read_guitarml},
-    Entry{"nam", "Neural Amp Modeler", lstm | state, dialects::write_nam, dialects::read_nam},
-    Entry{"keras", "Keras", all_kinds | gru_before | activation, dialects::write_keras, dialects::read_keras},
-    Entry{"onnx", "ONNX", all_kinds | gru_before | bidirectional | activation | skip | gain, dialects::write_onnx,
-          dialects::read_onnx},
-    Entry{"tfjs", "TensorFlow.js", lstm | gru_before | rnn_tanh | rnn_relu | activation, dialects::write_tfjs,
+    Entry{"aidax", "an AIDA-X model", lstm | gru_after | activation | skip | gain, dialects::write_aidax,
+          dialects::read_rtneural},
+    Entry{"guitarml", "a GuitarML model", lstm | gru_after | skip, dialects::write_guitarml, dialects::read_guitarml},
+    Entry{"nam", "a Neural Amp Modeler (.nam) model", lstm | state, dialects::write_nam, dialects::read_nam},
+    Entry{"keras", "a Keras model", all_kinds | gru_before | activation, dialects::write_keras, dialects::read_keras},
+    Entry{"onnx", "an ONNX model", all_kinds | gru_before | bidirectional | activation | skip | gain,
+          dialects::write_onnx, dialects::read_onnx},
+    Entry{"tfjs", "a TensorFlow.js model", lstm | gru_before | rnn_tanh | rnn_relu | activation, dialects::write_tfjs,
           dialects::read_tfjs},
-    Entry{"safetensors", "safetensors", all_kinds | bidirectional | projection, nullptr, nullptr},
+    Entry{"safetensors", "a safetensors file", all_kinds | bidirectional | projection, nullptr, nullptr},
 };
 
 const Entry& entry(Dialect dialect) { return entries[static_cast<std::size_t>(dialect)]; }
@@ -137,9 +138,10 @@ Weights read_weights(const dialects::Input& input, Dialect dialect) {
 }
 
 void require_finite_values(const Network& network, const std::string& where) {
-  for (const auto& [name, tensor] : named_tensors(network))
+  for_each_tensor(network, [&](const std::string& name, const Tensor& tensor) {
     for (const double value : tensor.values)
       if (!std::isfinite(value)) throw FormatError(where + ": " + name + " has a number that is not finite");
+  });
 }
 
 Network read_network(const dialects::Input& input, Dialect dialect, const ImportOptions& options) {
@@ -165,62 +167,12 @@ Network read_network(const dialects::Input& input, Dialect dialect, const Import
   return network;
 }
 
-/// Which of the keys that tell formats apart are at the top of a file; "weight" stands for every key that contains it.
-class KeysAtTop : JsonScanner {
- public:
-  KeysAtTop(const std::string& source, std::string_view bytes) : JsonScanner("load", source, bytes) {}
-
-  void read() { scan(); }
-  bool has(const char* key) const { return found_.contains(key); }
-
- private:
-  void on_open(Container container) override {
-    if (depth_ == 0 && container != Container::object) mismatch(container, "an object");
-    ++depth_;
-  }
-  void on_key() override {
-    constexpr std::array telling{
-        "format", "parameters", "modelTopology", "class_name",        "config",       "model_data", "state_dict",
-        "layers", "in_shape",   "in_skip",       "image_data_format", "architecture", "out_gain",   "input_batch"};
-    if (depth_ != 1) return;
-    for (const char* const known : telling)
-      if (key() == known) found_.insert(known);
-    if (key().find("weight") != std::string::npos) found_.insert("weight");
-  }
-  void on_scalar(Scalar value) override {
-    if (depth_ == 0) mismatch(value, "an object");
-  }
-  void on_close() override { --depth_; }
-
-  std::set<std::string> found_;
-  std::size_t depth_ = 0;
-};
-
-/// By the keys at the top of a file of JSON, or the first bytes of another.
 Dialect detected(std::string_view bytes, const std::string& source) {
-  const std::string where = "load" + (source.empty() ? "" : ": " + source);
-  const auto refuse = [&where](const std::string& what) -> Dialect { throw FormatError(where + ": " + what); };
-  if (bytes.size() > 8 && bytes[7] == '\0' && bytes[8] == '{') return Dialect::safetensors;
-  if (bytes.starts_with('\x08')) return Dialect::onnx;
-  const std::size_t first = bytes.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos || bytes[first] != '{') {
-    if (bytes.starts_with("PK\x03\x04"))
-      return refuse("it is a PyTorch checkpoint or another archive; save its weights with safetensors");
-    if (bytes.starts_with("\x89HDF")) return refuse("it is a Keras (HDF5) model; write its weights as JSON");
-  }
-  KeysAtTop keys(source, bytes);
-  keys.read();
-  if (keys.has("format") && keys.has("parameters")) return Dialect::native;
-  if (keys.has("modelTopology")) return Dialect::tfjs;
-  if (keys.has("class_name") && keys.has("config")) return Dialect::keras;
-  if (keys.has("model_data") && keys.has("state_dict")) return Dialect::guitarml;
-  if (keys.has("image_data_format")) return refuse("it is a frugally-deep model, which is not read here");
-  if (keys.has("architecture")) return Dialect::nam;
-  if (keys.has("layers") || keys.has("in_shape"))
-    return keys.has("in_skip") || keys.has("out_gain") || keys.has("input_batch") ? Dialect::aidax : Dialect::rtneural;
-  if (keys.has("weight")) return Dialect::state_dict;
-  if (keys.has("format")) return Dialect::native;  // whose reader says what is missing
-  return refuse("no format that is known here: " + dialect_names());
+  const dialects::Likeness found = dialects::likeness(bytes, source);
+  if (found.dialect) return *found.dialect;
+  throw FormatError("load" + (source.empty() ? "" : ": " + source) + ": it is " +
+                    (found.other.empty() ? "nothing" : found.other + ", nothing") +
+                    " that is known here: " + dialect_names());
 }
 
 dialects::Input input_of(std::string_view bytes, Dialect dialect, const std::filesystem::path& path,
@@ -235,14 +187,14 @@ dialects::Input input_of(std::string_view bytes, Dialect dialect, const std::fil
 void require_dialect(std::string_view bytes, Dialect wanted, const dialects::Input& input) {
   Dialect found = wanted;
   try {
-    found = detected(bytes, input.source);
+    found = dialects::likeness(bytes, input.source).dialect.value_or(wanted);
   } catch (const FormatError&) {
     return;  // the reader has more to say
   }
   const auto family = [](Dialect dialect) { return dialect == Dialect::aidax ? Dialect::rtneural : dialect; };
   if (family(found) != family(wanted))
-    throw FormatError(input.where() + ": it is a file of " + entry(found).description + ", not of " +
-                      entry(wanted).description + "; read it as " + entry(found).name);
+    throw FormatError(input.where() + ": it is " + description(found) + ", not " + description(wanted) +
+                      "; read it as " + name(found));
 }
 
 Network completed(Network network, const ExportOptions& options) {
@@ -266,6 +218,8 @@ void save(const std::vector<NamedBytes>& files, const std::filesystem::path& pat
 }  // namespace
 
 const char* name(Dialect dialect) { return entry(dialect).name; }
+
+const char* description(Dialect dialect) { return entry(dialect).description; }
 
 std::optional<Dialect> dialect_named(const std::string& name) {
   for (std::size_t k = 0; k < entries.size(); ++k)
@@ -357,6 +311,7 @@ Weights renamed(const Network& file, const Weights& own, const std::string& wher
   Network result = file;
   for (std::size_t k = 0; k < model.layers.size(); ++k) {
     result.layers[k].name = model.layers[k].name;
+    result.layers[k].cell = model.layers[k].cell;
     for (std::size_t d = 0; d < model.layers[k].directions.size(); ++d) {
       Arrays& arrays = result.layers[k].directions[d];
       const Arrays& wanted = model.layers[k].directions[d];
@@ -412,52 +367,11 @@ void load_into(const Contents& model, const Weights& own, Dialect dialect, const
     check_names(file, own, input.where());
   }
   if (file.dtype == Dtype::float64 && own.dtype == Dtype::float32)
-    throw FormatError(input.where() + ": the file is float64, the model float32; convert the file first");
+    throw FormatError(input.where() +
+                      ": the file is float64, the model float32; round it first, by convert --dtype float32");
   assign(model, [&](const std::string& name) -> const std::vector<double>& { return file.find(name)->values; });
 }
 
 }  // namespace detail
 
-namespace dialects {
-
-void Output::refuse(const std::string& what) const { throw ValueError(who + ": " + what); }
-
-void write_self_test(JsonWriter& json, const Network& network) {
-  if (!network.self_test) return;
-  json.key("self_test").object();
-  json.key("input").tensor("self_test", network.self_test->input, network.dtype);
-  json.key("output").tensor("self_test", network.self_test->output, network.dtype);
-  json.key("tolerance").value(network.self_test->tolerance);
-  json.close();
-}
-
-void write_metadata(JsonWriter& json, const Metadata& metadata) {
-  if (metadata.empty()) return;
-  json.key("metadata").object();
-  for (const auto& [key, value] : metadata) json.key(key).value(value);
-  json.close();
-}
-
-void read_extras(const JsonNode& root, Network& network) {
-  if (const JsonNode metadata = root.find("metadata"))
-    for (const auto& [key, value] : metadata.members())
-      if (const auto text = value.maybe_text()) network.metadata[key] = *text;  // other programs keep more than texts
-  if (const JsonNode test = root.find("self_test"))
-    network.self_test = {test.at("input").tensor(), test.at("output").tensor(), test.at("tolerance").number()};
-}
-
-std::vector<std::string> distinct_names(const Network& network) {
-  std::vector<std::string> result;
-  for (const Layer& layer : network.layers) {
-    std::string base = layer.name.empty() ? name(layer.kind) : layer.name;
-    std::replace(base.begin(), base.end(), '.', '_');
-    std::string distinct = base;
-    for (int count = 1; std::find(result.begin(), result.end(), distinct) != result.end(); ++count)
-      distinct = base + '_' + std::to_string(count);
-    result.push_back(distinct);
-  }
-  return result;
-}
-
-}  // namespace dialects
 }  // namespace nn::io

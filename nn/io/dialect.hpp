@@ -20,6 +20,8 @@ namespace nn::io {
 enum class Dialect { native, state_dict, rtneural, aidax, guitarml, nam, keras, onnx, tfjs, safetensors };
 
 const char* name(Dialect dialect);
+/// "an RTNeural model".
+const char* description(Dialect dialect);
 /// Empty for an unknown name.
 std::optional<Dialect> dialect_named(const std::string& name);
 /// The names of all, with commas.

@@ -29,13 +29,14 @@ std::string reason(int error) { return std::generic_category().message(error); }
 /// A new file beside `target`, removed again unless it is renamed to it.
 class Temporary {
  public:
-  explicit Temporary(const fs::path& target) : target_(target) {
+  /// A name of its own, or always the same, so that a process that is killed again and again leaves one file behind.
+  Temporary(const fs::path& target, bool same_name) : target_(target) {
     static std::atomic<unsigned> count = 0;
     do {
       path_ = target;
-      path_ += '.' + std::to_string(::getpid()) + '-' + std::to_string(count++) + ".tmp";
-      file_ = std::fopen(path_.c_str(), "wbx");
-    } while (!file_ && errno == EEXIST);
+      path_ += same_name ? ".tmp" : '.' + std::to_string(::getpid()) + '-' + std::to_string(count++) + ".tmp";
+      file_ = std::fopen(path_.c_str(), same_name ? "wb" : "wbx");
+    } while (!same_name && !file_ && errno == EEXIST);
     if (!file_) fail(target_, reason(errno));
   }
   Temporary(const Temporary&) = delete;
@@ -110,7 +111,7 @@ void replace_file(const fs::path& path, std::string_view contents, const fs::pat
   std::error_code error;
   const fs::file_status old = fs::status(path, error);
   if (fs::exists(old) && !fs::is_regular_file(old)) fail(path, "it is not a regular file");
-  Temporary temporary(fs::exists(old) ? fs::canonical(path, error) : path);
+  Temporary temporary(fs::exists(old) ? fs::canonical(path, error) : path, !previous.empty());
   temporary.write(contents);
   temporary.rename(fs::exists(old) ? old.permissions() : fs::perms::unknown, previous);
 }

@@ -17,8 +17,8 @@ std::string read_stream(std::istream& stream, std::size_t expected = 0);
 
 /// Writes a temporary file in the same folder, makes sure that it is on the disk, and renames it to `path`: at every
 /// instant `path` is either what it was or complete. A link stays a link, and permissions stay as they were.
-/// The old file is kept as `previous`, if that is given. Throws Error, with the system's reason; then `path` is what it
-/// was, or at least `previous` is, and the temporary file is gone.
+/// The old file is kept as `previous`, if that is given, and then only one process may write to `path`. Throws Error,
+/// with the system's reason; then `path` is what it was, or at least `previous` is, and the temporary file is gone.
 void replace_file(const std::filesystem::path& path, std::string_view contents,
                   const std::filesystem::path& previous = {});
 

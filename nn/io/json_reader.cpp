@@ -6,6 +6,7 @@
 #include <set>
 
 #include "autograd/error.hpp"
+#include "nn/io/dialects/dialects.hpp"
 #include "nn/io/file.hpp"
 #include "nn/io/json.hpp"
 #include "nn/io/json_format.hpp"
@@ -17,16 +18,6 @@ namespace nn::io {
 using autograd::Shape;
 
 namespace {
-
-/// Other formats, by a key at the top of the file.
-struct Dialect {
-  const char* key;
-  const char* name;
-};
-constexpr std::array dialects{Dialect{"layers", "an RTNeural model"}, Dialect{"modelTopology", "a TensorFlow.js model"},
-                              Dialect{"image_data_format", "a frugally-deep model"},
-                              Dialect{"state_dict", "a GuitarML model"},
-                              Dialect{"architecture", "a Neural Amp Modeler (.nam) model"}};
 
 /// What a value of the file is, in the order of `expected`.
 enum class Role {
@@ -105,7 +96,7 @@ class Reader : JsonScanner {
   /// Without a model, names and shapes are not compared.
   Reader(std::string who, std::string source, std::string_view text, const detail::Contents* model,
          const LoadOptions& options)
-      : JsonScanner(std::move(who), std::move(source), text), model_(model), options_(options) {
+      : JsonScanner(std::move(who), std::move(source), text), text_(text), model_(model), options_(options) {
     if (!model_) return;
     detail::ParameterCheck check("load_json");
     for (const auto& [name, parameter] : model_->parameters)
@@ -243,16 +234,10 @@ class Reader : JsonScanner {
   void check_top(const std::string& key) {
     constexpr std::array own{"modules", "parameters", "optimizer", "rng", "self_test", "metadata"};
     if (key == "format" || key == "dtype") return;
-    const bool known = std::find(own.begin(), own.end(), key) != own.end();
-    if (header_known()) {
-      if (!known) fail("unknown key; notes belong in \"metadata\"");
-      return;
-    }
-    skipping_ = true;
-    if (known) return;
-    for (std::size_t k = 0; k < dialects.size(); ++k)
-      if (key == dialects[k].key) dialect_ = std::min(dialect_, k);
-    state_dict_ = state_dict_ || key.find('.') != std::string::npos || key.starts_with("weight");
+    if (!header_known())
+      skipping_ = true;
+    else if (std::find(own.begin(), own.end(), key) == own.end())
+      fail("unknown key; notes belong in \"metadata\"");
   }
 
   void read_header(const std::string& value) {
@@ -276,8 +261,9 @@ class Reader : JsonScanner {
 
   std::string foreign() const {
     const std::string what = "not a " + std::string(detail::format_name) + " file, \"format\" is missing";
-    if (dialect_ < dialects.size()) return what + "; it looks like " + dialects[dialect_].name;
-    return state_dict_ ? what + "; it looks like a bare PyTorch state dict" : what;
+    const dialects::Likeness like = dialects::likeness(text_, "");
+    const std::string other = like.dialect ? description(*like.dialect) : like.other;
+    return other.empty() || like.dialect == Dialect::native ? what : what + "; it looks like " + other;
   }
 
   void begin_parameter() {
@@ -396,14 +382,13 @@ class Reader : JsonScanner {
     if (all.count) throw autograd::FormatError("load_json: " + all.names);
   }
 
+  std::string_view text_;
   const detail::Contents* model_;
   LoadOptions options_;
 
   std::vector<Level> levels_;
   bool skipping_ = false;
   std::string format_, dtype_;
-  std::size_t dialect_ = dialects.size();
-  bool state_dict_ = false;
   bool has_parameters_ = false, in_self_test_ = false;
   Weights file_;
   Target loose_;  // the array at hand where it belongs to no model
@@ -420,7 +405,8 @@ class Reader : JsonScanner {
   Faults unexpected_, wrong_shape_, different_;
 };
 
-Metadata read(const detail::Contents& model, std::string source, std::string_view text, const LoadOptions& options) {
+Metadata read_model(const detail::Contents& model, std::string source, std::string_view text,
+                    const LoadOptions& options) {
   Reader reader("load_json", std::move(source), text, &model, options);
   Weights file = reader.read();
   detail::assign(model, [&](const std::string& name) -> const std::vector<double>& { return reader.values(name); });
@@ -432,15 +418,15 @@ Metadata read(const detail::Contents& model, std::string source, std::string_vie
 namespace detail {
 
 Metadata read(const Contents& model, std::string_view text, const LoadOptions& options) {
-  return io::read(model, "", text, options);
+  return io::read_model(model, "", text, options);
 }
 
 Metadata load(const Contents& model, const std::filesystem::path& path, const LoadOptions& options) {
-  return io::read(model, path.string(), read_file(path), options);
+  return io::read_model(model, path.string(), read_file(path), options);
 }
 
 Metadata load(const Contents& model, std::istream& stream, const LoadOptions& options) {
-  return io::read(model, "", read_stream(stream), options);
+  return io::read_model(model, "", read_stream(stream), options);
 }
 
 }  // namespace detail

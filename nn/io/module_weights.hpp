@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "autograd/error.hpp"
-#include "nn/io/weights.hpp"
+#include "nn/io/network.hpp"
 #include "nn/module.hpp"
 
 namespace nn::io {
@@ -101,6 +101,13 @@ Weights weights_of(const M& module, const std::string& who) {
     result.tensors.emplace_back(path, Tensor{parameter.shape(), {data, data + parameter.size()}});
   });
   return result;
+}
+
+/// The layers that the described parts of a module are, in the order of visit(). Throws ValueError as network_of() of
+/// weights does.
+template <Module M>
+Network network_of(const M& module) {
+  return network_of(weights_of(module, "network_of"));
 }
 
 }  // namespace nn::io

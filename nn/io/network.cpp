@@ -86,6 +86,7 @@ class Collector {
       }
     }
     Layer layer = begin(found, name);
+    layer.cell = found.cell;
     if (found.kind == Layer::Kind::linear) {
       layer.directions[0].weight_ih = needed(found.prefix + "weight");
       layer.directions[0].bias_ih = take(found.prefix + "bias");
@@ -176,6 +177,17 @@ bool chained(const std::vector<Layer>& layers) {
   return true;
 }
 
+/// The order in the file is that of the model, unless its names are sorted: then, as where the layers do not fit one
+/// another in that order, recurrent layers come first, if so they fit.
+void order_layers(std::vector<Layer>& layers, const Weights& weights) {
+  const bool sorted = std::is_sorted(weights.tensors.begin(), weights.tensors.end(),
+                                     [](const auto& a, const auto& b) { return a.first < b.first; });
+  if (!sorted && chained(layers)) return;
+  std::vector<Layer> other = layers;
+  std::stable_partition(other.begin(), other.end(), [](const Layer& layer) { return layer.recurrent(); });
+  if (chained(other)) layers = std::move(other);
+}
+
 void require_sound(const Network& network) {
   const std::vector<std::string> problems = faults(network);
   std::string all;
@@ -202,7 +214,7 @@ const char* gate_order(Layer::Kind kind) {
 
 std::size_t Network::parameter_count() const {
   std::size_t count = 0;
-  for (const auto& [name, tensor] : named_tensors(*this)) count += tensor.values.size();
+  for_each_tensor(*this, [&](const std::string&, const Tensor& tensor) { count += tensor.values.size(); });
   return count;
 }
 
@@ -250,38 +262,40 @@ Network network_of(const Weights& weights) {
   for (const Found& found : weights.modules.empty() ? collector.guessed() : collector.described())
     for (Layer& layer : collector.layers(found)) network.layers.push_back(std::move(layer));
   collector.check_all_taken();
-  // A file sorted by name may have the head before what it reads.
-  if (weights.modules.empty() && !chained(network.layers))
-    std::stable_partition(network.layers.begin(), network.layers.end(), [](const Layer& l) { return l.recurrent(); });
+  if (weights.modules.empty()) order_layers(network.layers, weights);
   require_sound(network);
   return network;
 }
 
-std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network) {
-  std::vector<std::pair<std::string, Tensor>> result;
+void for_each_tensor(const Network& network, const std::function<void(const std::string&, const Tensor&)>& f) {
   std::size_t level = 0;
   for (std::size_t k = 0; k < network.layers.size(); ++k) {
     const Layer& layer = network.layers[k];
     const std::string prefix = layer.name.empty() ? "" : layer.name + ".";
     level = k > 0 && network.layers[k - 1].name == layer.name ? level + 1 : 0;
-    const auto add = [&](const std::string& name, const Tensor& tensor) {
-      if (!tensor.empty()) result.emplace_back(prefix + name, tensor);
+    const auto give = [&](const std::string& name, const Tensor& tensor) {
+      if (!tensor.empty()) f(prefix + name, tensor);
     };
     for (std::size_t direction = 0; direction < layer.directions.size(); ++direction) {
       const Arrays& arrays = layer.directions[direction];
       if (!layer.recurrent()) {
-        add("weight", arrays.weight_ih);
-        add("bias", arrays.bias_ih);
+        give("weight", arrays.weight_ih);
+        give("bias", arrays.bias_ih);
         continue;
       }
-      const std::string suffix = "_l" + std::to_string(level) + (direction ? "_reverse" : "");
-      add("weight_ih" + suffix, arrays.weight_ih);
-      add("weight_hh" + suffix, arrays.weight_hh);
-      add("bias_ih" + suffix, arrays.bias_ih);
-      add("bias_hh" + suffix, arrays.bias_hh);
-      add("weight_hr" + suffix, arrays.weight_hr);
+      const std::string suffix = layer.cell ? "" : "_l" + std::to_string(level) + (direction ? "_reverse" : "");
+      give("weight_ih" + suffix, arrays.weight_ih);
+      give("weight_hh" + suffix, arrays.weight_hh);
+      give("bias_ih" + suffix, arrays.bias_ih);
+      give("bias_hh" + suffix, arrays.bias_hh);
+      give("weight_hr" + suffix, arrays.weight_hr);
     }
   }
+}
+
+std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network) {
+  std::vector<std::pair<std::string, Tensor>> result;
+  for_each_tensor(network, [&](const std::string& name, const Tensor& tensor) { result.emplace_back(name, tensor); });
   return result;
 }
 
@@ -306,14 +320,15 @@ Weights weights_of(const Network& network) {
       weights.modules.back().second.attributes[2].number += 1;  // num_layers
       continue;
     }
-    Description description{name(layer.kind)};
+    Description description{std::string(name(layer.kind)) + (layer.cell ? "Cell" : "")};
     auto& attributes = description.attributes;
     if (layer.recurrent()) {
-      attributes = {{"input_size", layer.input_size},
-                    {"hidden_size", layer.size},
-                    {"num_layers", 1},
-                    {"bidirectional", layer.directions.size() == 2}};
-      if (layer.kind == Layer::Kind::lstm) attributes.emplace_back("proj_size", layer.projection());
+      attributes = {{"input_size", layer.input_size}, {"hidden_size", layer.size}};
+      if (!layer.cell) {
+        attributes.emplace_back("num_layers", 1);
+        attributes.emplace_back("bidirectional", layer.directions.size() == 2);
+      }
+      if (layer.kind == Layer::Kind::lstm && !layer.cell) attributes.emplace_back("proj_size", layer.projection());
       if (layer.kind != Layer::Kind::rnn) attributes.emplace_back("gate_order", std::string(gate_order(layer.kind)));
       if (layer.kind == Layer::Kind::gru) attributes.emplace_back("reset_after", layer.reset_after);
       if (layer.kind == Layer::Kind::rnn) attributes.emplace_back("nonlinearity", std::string(name(layer.activation)));
@@ -324,6 +339,14 @@ Weights weights_of(const Network& network) {
   }
   weights.tensors = named_tensors(network);
   return weights;
+}
+
+void set_dtype(Network& network, Dtype dtype) {
+  network.dtype = dtype;
+  for (Layer& layer : network.layers)
+    for (Arrays& a : layer.directions)
+      for (Tensor* const tensor : {&a.weight_ih, &a.weight_hh, &a.bias_ih, &a.bias_hh, &a.weight_hr, &a.h0, &a.c0})
+        for (double& value : tensor->values) value = rounded(value, dtype);
 }
 
 void name_layers(Network& network) {

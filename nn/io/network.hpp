@@ -2,6 +2,7 @@
 // is converted whatever cells the library has.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,6 +33,7 @@ struct Layer {
 
   Kind kind = Kind::linear;
   std::string name = {};  ///< "lstm", "head"; layers of one name that follow one another are one module
+  bool cell = false;      ///< its arrays are named without `_l0`
   std::size_t input_size = 0;
   std::size_t size = 0;                      ///< H, or the features of a linear layer
   Activation activation = Activation::none;  ///< after a linear layer; tanh or relu in an RNN
@@ -69,7 +71,9 @@ struct Network {
 /// Every sentence that says what is wrong with the shapes of a network; none if it can run.
 std::vector<std::string> faults(const Network& network);
 
-/// The layers that the descriptions name, or, without descriptions, those that PyTorch's names and the shapes tell.
+/// The layers that the descriptions name (LSTM, GRU, RNN, Linear, and the first three as ...Cell), or, without
+/// descriptions, those that PyTorch's names and the shapes tell. Of a description gate_order is compared, reset_after
+/// of a GRU (true if not given) and nonlinearity of an RNN (tanh if not given) are used; sizes are those of the arrays.
 /// Throws ValueError where that is no row of LSTM, GRU, RNN and Linear layers, with the reason.
 Network network_of(const Weights& weights);
 
@@ -77,8 +81,14 @@ Network network_of(const Weights& weights);
 /// Throws ValueError for what wengert/1 can not hold: a skip, a gain, initial states, an activation after a layer.
 Weights weights_of(const Network& network);
 
-/// The arrays under PyTorch's names alone, without checking what else the network has.
+/// f(name, tensor) for every array, under PyTorch's names, whatever else the network has.
+void for_each_tensor(const Network& network, const std::function<void(const std::string&, const Tensor&)>& f);
+
+/// Copies of all of them.
 std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network);
+
+/// Rounds every number to the type; a self-test stays as it is.
+void set_dtype(Network& network, Dtype dtype);
 
 /// Gives every layer a name: "lstm", "gru", "rnn", "linear", counted from the second one on. Layers of the same kind
 /// and sizes that follow one another are one module.

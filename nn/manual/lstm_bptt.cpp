@@ -3,14 +3,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <string>
-#include <type_traits>
-#include <utility>
 
-#include "autograd/error.hpp"
-#include "autograd/shape.hpp"
+#include "nn/manual/matrix.hpp"
 
 namespace nn::manual {
 
@@ -23,92 +19,6 @@ using autograd::zeros;
 namespace {
 
 constexpr std::size_t gate_count = 4;  // i, f, g, o
-
-/// A matrix in somebody else's memory.
-template <class T>
-struct Matrix {
-  T* data;
-  std::size_t rows, columns;
-  std::size_t row_stride = columns, column_stride = 1;
-
-  T& operator()(std::size_t row, std::size_t column) const { return data[row * row_stride + column * column_stride]; }
-  T& operator[](std::size_t k) const { return data[k]; }  // element by element, unless transposed
-  std::size_t size() const { return rows * columns; }
-};
-
-template <class T>
-Matrix<T> transpose(const Matrix<T>& a) {
-  return {a.data, a.columns, a.rows, a.column_stride, a.row_stride};
-}
-
-/// out += a b
-template <class T, class A, class B>
-void add_product(const Matrix<T>& out, const Matrix<A>& a, const Matrix<B>& b) {
-  for (std::size_t row = 0; row < out.rows; ++row)
-    for (std::size_t k = 0; k < a.columns; ++k)
-      for (std::size_t column = 0; column < out.columns; ++column) out(row, column) += a(row, k) * b(k, column);
-}
-
-/// out += Σ over the rows of a, where out is one row
-template <class T>
-void add_rows(const Matrix<T>& out, const Matrix<T>& a) {
-  for (std::size_t row = 0; row < a.rows; ++row)
-    for (std::size_t column = 0; column < a.columns; ++column) out(0, column) += a(row, column);
-}
-
-template <class Array>
-using Element = std::remove_pointer_t<decltype(std::declval<Array&>().data())>;
-
-/// All of a (rows, columns) array.
-template <class Array>
-Matrix<Element<Array>> whole(Array& a) {
-  return {a.data(), a.shape(0), a.shape(1)};
-}
-
-/// A bias (4H) with one row for each gate.
-template <class Array>
-Matrix<Element<Array>> by_gate(Array& a) {
-  return {a.data(), gate_count, a.size() / gate_count};
-}
-
-/// The t-th (rows, columns) matrix of a (T, rows, columns) array.
-template <class Array>
-Matrix<Element<Array>> step(Array& a, std::size_t t) {
-  return {a.data() + t * a.shape(1) * a.shape(2), a.shape(1), a.shape(2)};
-}
-
-/// The state that step t starts from: that of step t-1, or the initial one.
-template <class T>
-Matrix<const T> before(const Array<T>& initial, const Array<T>& states, std::size_t t) {
-  return t == 0 ? whole(initial) : step(states, t - 1);
-}
-
-/// The rows of one gate.
-template <class T>
-Matrix<T> block(const Matrix<T>& a, std::size_t gate) {
-  const std::size_t rows = a.rows / gate_count;
-  return {a.data + gate * rows * a.columns, rows, a.columns};
-}
-
-template <class T>
-Array<T> copy(const Matrix<const T>& a) {
-  Array<T> result = make_array<T>({a.rows, a.columns});
-  std::copy_n(a.data, a.size(), result.data());
-  return result;
-}
-
-template <class T>
-T sigmoid(T z) {
-  const T e = std::exp(-std::abs(z));  // 7.12
-  return (z < 0 ? e : T(1)) / (1 + e);
-}
-
-void expect(const std::string& name, const char* what, const Shape& got, const Shape& expected,
-            const std::string& because) {
-  if (!(got == expected))
-    throw ShapeError(name + ": " + what + " is " + to_string(got) + ", expected " + to_string(expected) + " " +
-                     because);
-}
 
 struct Extents {
   std::size_t steps, batch, hidden;
@@ -158,7 +68,7 @@ LstmForward<T> forward_layer(const std::string& name, const LstmWeights<T>& weig
                         .h_n = {},
                         .c_n = {}};
   const auto Wx = whole(weights.Wx), Wh = whole(weights.Wh);
-  const auto b = by_gate(weights.b);
+  const auto b = by_gate(weights.b, gate_count);
   Array<T> z = make_array<T>({gate_count, n.batch, n.hidden});
   const auto zi = step(z, 0), zf = step(z, 1), zg = step(z, 2), zo = step(z, 3);
 
@@ -171,8 +81,8 @@ LstmForward<T> forward_layer(const std::string& name, const LstmWeights<T>& weig
       const auto z_gate = step(z, gate);
       for (std::size_t row = 0; row < n.batch; ++row)
         for (std::size_t k = 0; k < n.hidden; ++k) z_gate(row, k) = b(gate, k);
-      add_product(z_gate, x_t, transpose(block(Wx, gate)));
-      add_product(z_gate, h_previous, transpose(block(Wh, gate)));  // 7.1  z = x Wxᵀ + h' Whᵀ + b
+      add_product(z_gate, x_t, transpose(block(Wx, gate, gate_count)));
+      add_product(z_gate, h_previous, transpose(block(Wh, gate, gate_count)));  // 7.1  z = x Wxᵀ + h' Whᵀ + b
     }
     for (std::size_t k = 0; k < h.size(); ++k) {
       i[k] = sigmoid(zi[k]);                      // 7.1  i = σ(zi)
@@ -211,7 +121,7 @@ LstmBackward<T> backward_layer(const std::string& name, const LstmWeights<T>& we
                          .dzg = states(),
                          .dzo = states()};
   const auto Wx = whole(weights.Wx), Wh = whole(weights.Wh);
-  const auto dWx = whole(result.dWx), dWh = whole(result.dWh), db = by_gate(result.db);
+  const auto dWx = whole(result.dWx), dWh = whole(result.dWh), db = by_gate(result.db, gate_count);
   const auto h_bar = whole(result.dh0), c_bar = whole(result.dc0);
 
   for (std::size_t t = n.steps; t-- > 0;) {
@@ -245,16 +155,16 @@ LstmBackward<T> backward_layer(const std::string& name, const LstmWeights<T>& we
     std::fill_n(h_bar.data, h_bar.size(), T(0));
     for (std::size_t gate = 0; gate < gate_count; ++gate) {
       auto dz_weights = dz[gate];  // what lines 6 and 7 read: δz
-      auto Wh_gate = block(Wh, gate);
+      auto Wh_gate = block(Wh, gate, gate_count);
       // The same for the mistakes of whole matrices.
       if (mistake == Mistake::candidate && gate == 2) dz_weights = dc;
       if (mistake == Mistake::transpose) Wh_gate = transpose(Wh_gate);
 
-      add_product(block(dWx, gate), transpose(dz_weights), x);           // 7.2 (6)   δWx += δzᵀ x
-      add_product(block(dWh, gate), transpose(dz_weights), h_previous);  // 7.2 (6)   δWh += δzᵀ h'
-      add_rows(block(db, gate), dz_weights);                             // 7.2 (7)   δb += Σ_batch δz
-      add_product(dx, dz[gate], block(Wx, gate));                        // 7.2 (8)   δx = δz Wx
-      add_product(h_bar, dz[gate], Wh_gate);                             // 7.2 (9)   h̄ := δz Wh
+      add_product(block(dWx, gate, gate_count), transpose(dz_weights), x);           // 7.2 (6)   δWx += δzᵀ x
+      add_product(block(dWh, gate, gate_count), transpose(dz_weights), h_previous);  // 7.2 (6)   δWh += δzᵀ h'
+      add_rows(block(db, gate, gate_count), dz_weights);                             // 7.2 (7)   δb += Σ_batch δz
+      add_product(dx, dz[gate], block(Wx, gate, gate_count));                        // 7.2 (8)   δx = δz Wx
+      add_product(h_bar, dz[gate], Wh_gate);                                         // 7.2 (9)   h̄ := δz Wh
     }
   }
   return result;  // δh0 = h̄ and δc0 = c̄

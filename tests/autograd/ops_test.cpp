@@ -11,6 +11,7 @@
 #include "autograd/autograd.hpp"
 #include "autograd/registry.hpp"
 #include "catch.hpp"
+#include "ledger.hpp"
 #include "support.hpp"
 
 using namespace autograd;
@@ -95,6 +96,12 @@ void check_gradients(const Function& f, const std::vector<Array<double>>& inputs
   }
 }
 
+/// Both orders, by the complex step.
+void note_gradients(const RegisteredOp& op, Edge edge) {
+  ledger().note(op.info->name, edge, Check::gradient);
+  ledger().note(op.info->name, edge, Check::second);
+}
+
 bool needs_equal_shapes_for_sharing(const Sample& sample) {
   for (const Shape& shape : sample.inputs)
     if (!(shape == sample.inputs[0])) return false;
@@ -131,16 +138,18 @@ TEST_CASE("every op in the sources is registered", "[ops]") {
 }
 
 TEST_CASE("first and second derivatives of every op agree with the complex step", "[ops]") {
-  for_each_sample([](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+  for_each_sample([](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     check_gradients(sample.call, inputs, {.seed = generator()});
+    for (const Edge edge : edges_of(sample)) note_gradients(op, edge);
   });
 }
 
 TEST_CASE("every op can be given one variable for all its inputs", "[ops]") {
   std::size_t count = 0;
-  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+  for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     if (!needs_equal_shapes_for_sharing(sample)) return;
     ++count;
+    note_gradients(op, Edge::same_operand);
     const auto shared = [&](std::span<const Variable<double>> x) {
       return sample.call(std::vector<Variable<double>>(sample.inputs.size(), x[0]));
     };
@@ -151,7 +160,7 @@ TEST_CASE("every op can be given one variable for all its inputs", "[ops]") {
 
 // Every input is read directly, through a reshape there and back, as its first slice, and as a whole again.
 TEST_CASE("every op adds to what other readers of its inputs contribute", "[ops]") {
-  for_each_sample([](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+  for_each_sample([](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     const auto spread = [&](std::span<const Variable<double>> x) {
       std::vector<Variable<double>> twisted;
       Variable<double> beside = x[0].tape().constant(Shape{}, 0.25);
@@ -164,6 +173,105 @@ TEST_CASE("every op adds to what other readers of its inputs contribute", "[ops]
       return sample.call(x) * sample.call(twisted) + beside;
     };
     check_gradients(spread, inputs, {.seed = generator()});
+    note_gradients(op, Edge::fan_out);
+  });
+}
+
+TEST_CASE("every op takes what comes out of a transpose", "[ops]") {
+  for_each_sample([](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
+    const bool flat = std::all_of(inputs.begin(), inputs.end(), [](const auto& x) { return x.dimension() < 2; });
+    if (flat) return;
+    const auto turned_back = [&](std::span<const Variable<double>> x) {
+      std::vector<Variable<double>> arguments;
+      for (const Variable<double>& each : x)
+        arguments.push_back(each.shape().rank() < 2 ? each : transpose(transpose(each)));
+      return sample.call(arguments);
+    };
+    check_gradients(turned_back, inputs, {.seed = generator()});
+    note_gradients(op, Edge::transposed);
+  });
+}
+
+// The shapes of a sample with an extent replaced, or all of them scalars: an op takes what comes, or says what is
+// wrong.
+TEST_CASE("every op takes or refuses scalars and extents of 1 and 0", "[ops]") {
+  Tape<double> tape;
+  const auto run = [&](const RegisteredOp& op, const Sample& sample, Edge edge, const std::vector<Shape>& shapes,
+                       Generator& generator) {
+    soil(tape);
+    const auto inputs = draw(shapes, sample.domain, generator);
+    std::vector<Variable<double>> x;
+    for (const Array<double>& input : inputs) x.push_back(tape.variable(input));
+    const std::size_t steps = tape.size();
+    try {
+      sample.call(x);
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()).size() > 20);
+      CHECK(tape.size() >= steps);
+      ledger().note(op.info->name, edge, Check::text);
+      return;
+    } catch (const std::out_of_range&) {
+      return;  // the sample asks for a piece that is not there
+    }
+    const GradientReport report = gradient_check(sample.call, inputs, {.seed = generator()});
+    INFO(report);
+    for (const GradientComparison& comparison : report.comparisons)
+      // A derivative of 0, as that of a cosine between numbers, is rounding on both sides.
+      CHECK((std::abs(comparison.recorded - comparison.reference) <= 1e-14 ||
+             comparison.error <= (comparison.derivative == "gradient" ? 1e-13 : 1e-11)));
+    note_gradients(op, edge);
+  };
+  for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto&, Generator& generator) {
+    run(op, sample, Edge::scalar, std::vector<Shape>(sample.inputs.size()), generator);
+    std::set<std::size_t> extents;
+    for (const Shape& shape : sample.inputs) extents.insert(shape.begin(), shape.end());
+    for (const auto& [edge, by] : {std::pair<Edge, std::size_t>{Edge::one, 1}, {Edge::empty, 0}})
+      for (const std::size_t extent : extents) {
+        CAPTURE(extent, by);
+        std::vector<Shape> shapes = sample.inputs;
+        for (Shape& shape : shapes) std::replace(shape.begin(), shape.end(), extent, by);
+        run(op, sample, edge, shapes, generator);
+      }
+  });
+}
+
+namespace {
+
+/// Equal, or NaN both, or near.
+bool alike(const Array<double>& a, const Array<double>& b) {
+  if (!(shape_of(a) == shape_of(b))) return false;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    const double x = a.data()[k], y = b.data()[k];
+    if (!(x == y || (std::isnan(x) && std::isnan(y)) || std::abs(x - y) <= 1e-9 * std::abs(y))) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+// Whatever comes out: both sweeps have to say the same, and not throw.
+TEST_CASE("numbers and recorded gradients of every op agree for extreme inputs", "[ops]") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const std::map<Edge, std::vector<double>> extremes{{Edge::not_a_number, {std::numeric_limits<double>::quiet_NaN()}},
+                                                     {Edge::infinite, {infinity, -infinity}},
+                                                     {Edge::denormal, {5e-324, -1e-310}},
+                                                     {Edge::large, {1e3, -1e3, 1e4, -1e4}}};
+  Tape<double> tape;
+  for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
+    for (const auto& [edge, values] : extremes)
+      for (const double value : values) {
+        CAPTURE(value);
+        auto extreme = inputs;
+        for (auto& input : extreme)
+          for (std::size_t k = 0; k < input.size(); k += 2) input.data()[k] = value;
+        soil(tape);
+        const Recorded<double> recorded(tape, sample.call, extreme);
+        ledger().note(op.info->name, edge, Check::sweeps);
+        if (!recorded.differentiable()) continue;
+        const Array<double> weights = random_array(recorded.output.shape(), generator);
+        const auto numbers = swept(recorded, weights), more_tape = differentiated(recorded, weights);
+        for (std::size_t k = 0; k < inputs.size(); ++k) CHECK(alike(numbers[k], more_tape[k]));
+      }
   });
 }
 
@@ -185,6 +293,8 @@ TEST_CASE("numbers and recorded gradients of every op agree", "[ops]") {
     const auto more_tape = differentiated(recorded, random);
     for (std::size_t k = 0; k < inputs.size(); ++k) CHECK(distance(numbers[k], more_tape[k]) <= 1e-13);
 
+    for (const Edge edge : edges_of(sample)) ledger().note(op.info->name, edge, Check::sweeps);
+    ledger().note(op.info->name, Edge::zero_gradient, Check::sweeps);
     for (const Array<double>& gradient : swept(recorded, zeros<double>(shape))) CHECK(all_zero(gradient));
     for (const Array<double>& gradient : differentiated(recorded, zeros<double>(shape))) CHECK(all_zero(gradient));
   });
@@ -192,10 +302,11 @@ TEST_CASE("numbers and recorded gradients of every op agree", "[ops]") {
 
 TEST_CASE("every op gives each operand its gradient when the others are constant", "[ops]") {
   Tape<double> tape;
-  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+  for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     soil(tape);
     const Recorded<double> all(tape, sample.call, inputs);
     if (!all.differentiable()) return;
+    ledger().note(op.info->name, Edge::constant, Check::gradient);
     const Array<double> value = all.output.copy(), weights = random_array(all.output.shape(), generator);
     const auto expected = swept(all, weights);
     for (std::size_t constant = 0; constant < inputs.size(); ++constant) {
@@ -222,7 +333,7 @@ TEST_CASE("every op gives each operand its gradient when the others are constant
 TEST_CASE("every op in float agrees with double", "[ops]") {
   Tape<double> tape;
   Tape<float> tape_float;
-  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+  for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     soil(tape);
     soil(tape_float);
     std::vector<Array<float>> inputs_float;
@@ -231,6 +342,7 @@ TEST_CASE("every op in float agrees with double", "[ops]") {
     const Recorded<float> recorded_float(tape_float, sample.call_float, inputs_float);
     CHECK(distance(recorded_float.output.copy(), recorded.output.copy()) <= 5e-6);
 
+    for (const Edge edge : edges_of(sample)) ledger().note(op.info->name, edge, Check::precision);
     const Array<double> weights = random_array(recorded.output.shape(), generator);
     const Array<float> weights_float = converted<float>(weights);
     const auto expected = swept(recorded, weights);
@@ -245,11 +357,12 @@ TEST_CASE("every op in float agrees with double", "[ops]") {
 
 TEST_CASE("sweeping an op twice gives the same bits and adds to parameters twice", "[ops]") {
   Tape<double> tape;
-  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
+  for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     soil(tape);
     const Recorded<double> recorded(tape, sample.call, inputs);
     if (!recorded.differentiable()) return;
     const Array<double> weights = random_array(recorded.output.shape(), generator);
+    ledger().note(op.info->name, Edge::twice, Check::sweeps);
     const auto once = swept(recorded, weights), again = swept(recorded, weights);
     for (std::size_t k = 0; k < inputs.size(); ++k) CHECK(same_bits(once[k], again[k]));
 
@@ -374,6 +487,7 @@ TEST_CASE("a wrong call of an op throws its text and leaves the tape as it was",
       for (const Array<double>& input : draw(sample.inputs, {-1, 1}, generator)) x.push_back(tape.variable(input));
       const std::size_t steps = tape.size();
       CHECK(error_text<Error>([&] { sample.call(x); }) == sample.text);
+      ledger().note(op.info->name, Edge::wrong_call, Check::text);
       CHECK(nothing_since(tape, steps));
       const auto after = before + sum(exp(w));
       tape.backward(after);
@@ -383,7 +497,8 @@ TEST_CASE("a wrong call of an op throws its text and leaves the tape as it was",
 
 TEST_CASE("a foreign, stale or empty operand throws and leaves the tape as it was", "[ops]") {
   Tape<double> tape, elsewhere;
-  for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator&) {
+  for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator&) {
+    ledger().note(op.info->name, Edge::wrong_handle, Check::text);
     for (std::size_t wrong = 0; wrong < inputs.size(); ++wrong) {
       tape.clear();
       elsewhere.clear();
@@ -517,6 +632,7 @@ TEMPLATE_TEST_CASE("elementwise ops are within 4 ulp of the standard library in 
     }
     INFO(op.info->name);
     CHECK(worst <= 4);
+    ledger().note(op.info->name, Edge::plain, Check::value);
   }
   CHECK(untested == std::set<std::string>{});
 }

@@ -5,6 +5,7 @@
 
 #include "autograd/autograd.hpp"
 #include "catch.hpp"
+#include "ledger.hpp"
 #include "support.hpp"
 
 using namespace autograd;
@@ -20,11 +21,12 @@ template <class T>
 struct Evaluated {
   Array<T> value, gradient, recorded_gradient;
 
-  Evaluated(const auto& f, const Array<T>& x, const Array<T>& output_gradient) {
+  Evaluated(const auto& f, const Array<T>& x, const Array<T>& output_gradient, Edge edge = Edge::tie_or_kink) {
     Tape<T> tape;
     soil(tape);
     const auto variable = tape.variable(x);
     const auto y = f(variable);
+    ledger().note(tape, edge, Check::value);
     value = y.copy();
     tape.backward(y, output_gradient);
     gradient = tape.gradient(variable);
@@ -144,6 +146,7 @@ TEMPLATE_TEST_CASE("kinks of the activations and singular points of roots follow
   check_pointwise<T>([](auto x) { return sqrt(x); }, 0, 0, 0);
   check_pointwise<T>([](auto x) { return pow(x, x.tape().constant(x.shape(), T(2))); }, 0, 0, 0);
   check_pointwise<T>([](auto x) { return pow(x, 0 * x); }, 0, 1, 0);
+  check_pointwise<T>([](auto x) { return pow(x, x.tape().constant(x.shape(), T(0.5))); }, 0, 0, infinity);
   check_pointwise<T>([](auto x) { return pow(x.tape().constant(x.shape(), T(0)), x); }, 2, 0, 0);
   for (const double p : {1.0, 1.5, 2.0, 3.0, infinity}) {
     INFO("p = " << p);

@@ -73,8 +73,27 @@ std::vector<std::size_t> lengths_of(const Case& c) {
   return c.get<std::vector<std::size_t>>("/config/lengths");
 }
 
+namespace {
+
+/// Every gradient that the case lists must be one of a leaf.
+void check_names(std::span<const Leaf> leaves, const Case& c, const std::string& pointer, Findings& findings) {
+  std::vector<std::string> listed;
+  for (const std::string& key : c.keys(pointer)) {
+    if (!c.has(pointer + "/" + key)) continue;
+    if (key != "params") listed.push_back(key);
+    if (key == "params")
+      for (const std::string& name : c.keys(pointer + "/params")) listed.push_back("params/" + name);
+  }
+  for (const std::string& name : listed)
+    if (std::none_of(leaves.begin(), leaves.end(), [&](const Leaf& leaf) { return leaf.name == name; }))
+      findings.fail(pointer.substr(1) + "/" + name + ": there is no such input");
+}
+
+}  // namespace
+
 std::vector<Variable<double>> compare_leaves(Variable<double> total, std::span<const Leaf> leaves, const Case& c,
                                              const std::string& pointer, Tolerance allowed, Findings& findings) {
+  check_names(leaves, c, pointer, findings);
   Tape<double>& tape = total.tape();
   std::vector<Variable<double>> variables;
   for (const Leaf& leaf : leaves) {

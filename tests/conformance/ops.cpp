@@ -230,7 +230,7 @@ const std::map<std::string, Op>& ops() {
       {"glu", one([](const Call& c) { return glu(c["a"], c.axis()); })},
       {"prelu", one([](const Call& c) { return prelu(c["a"], c["weight"]); })},
 
-      {"clamp", one([infinity](const Call& c) {
+      {"clamp", one([](const Call& c) {
          return clip(c["a"], c.number("min", -infinity), c.number("max", infinity));
        })},
       {"where", one([](const Call& c) { return where(c["condition"], c["a"], c["b"]); })},

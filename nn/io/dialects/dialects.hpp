@@ -55,6 +55,14 @@ Network read_tfjs(const Input& input);
 Files write_onnx(const Output& output);
 Network read_onnx(const Input& input);
 
+/// What a file looks like.
+struct Likeness {
+  std::optional<Dialect> dialect = {};
+  std::string other = {};  ///< "a frugally-deep model", where it is none that is known here
+};
+/// By the keys at the top of a file of JSON, or the first bytes of another. Throws FormatError for what is neither.
+Likeness likeness(std::string_view bytes, const std::string& source);
+
 /// "self_test": {...}, nothing if the network has none.
 void write_self_test(JsonWriter& json, const Network& network);
 /// "metadata": {...}, nothing if there is none.

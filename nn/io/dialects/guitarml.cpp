@@ -15,6 +15,7 @@ Files write_guitarml(const Output& output) {
         "something else; rtneural takes any row of layers");
   for (Layer& layer : network.layers) {
     layer.name = layer.recurrent() ? "rec" : "lin";
+    layer.cell = false;
     // bias_fl covers all of them, and the linear layer always has one.
     Arrays& arrays = layer.directions[0];
     for (Tensor* const bias : {&arrays.bias_ih, &arrays.bias_hh})
@@ -34,7 +35,9 @@ Files write_guitarml(const Output& output) {
   json.key("bias_fl").value(true);
   json.close();
   json.key("state_dict").object();
-  for (const auto& [name, tensor] : named_tensors(network)) json.key(name).tensor(name, tensor, network.dtype);
+  for_each_tensor(network, [&](const std::string& name, const Tensor& tensor) {
+    json.key(name).tensor(name, tensor, network.dtype);
+  });
   json.close();
   write_metadata(json, network.metadata);
   write_self_test(json, network);

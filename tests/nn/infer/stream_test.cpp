@@ -129,7 +129,7 @@ TEST_CASE("a module and its stream answer the same") {
   Tensor input = tensor_of(x), expected = tensor_of(y);
   input.shape = {11, 3};
   expected.shape = {11, 2};
-  const Network network = nn::io::network_of(nn::io::weights_of(model, "test"));
+  const Network network = nn::io::network_of(model);
   CHECK(largest_difference(evaluate(network, input), expected) < 1e-13);
 }
 

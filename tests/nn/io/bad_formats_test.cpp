@@ -2,6 +2,7 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <random>
 
 #include "autograd/error.hpp"
 #include "catch.hpp"
@@ -246,6 +247,33 @@ TEST_CASE("sizes that can not be") {
   }
 }
 
+TEST_CASE("self-tests that are none") {
+  const Network network = random_network(1, {{lstm, 3}, {linear, 1}});
+  for (const Dialect dialect : json_dialects) {
+    auto file = nlohmann::json::parse(nn::io::write(network, dialect, "model", {.self_test = true})[0].bytes);
+    CHECK_NOTHROW(nn::io::read(file.dump(), dialect));
+    const auto damaged = [&](const char* key, const nlohmann::json& value) {
+      auto copy = file;
+      copy["self_test"][key] = value;
+      refusal(copy.dump(), dialect, std::string(key) + " " + value.dump());
+    };
+    for (const char* key : {"input", "output", "tolerance"}) {
+      for (const char* value : {"null", "\"x\"", "{}", "[]", "[[]]", "[1]", "[[1],[2,3]]", "[[1,2]]", "true"})
+        damaged(key, nlohmann::json::parse(value));
+      auto copy = file;
+      copy["self_test"].erase(key);
+      refusal(copy.dump(), dialect, std::string("without ") + key);
+    }
+    for (const char* value : {"null", "1", "[]", "\"x\""}) {
+      auto copy = file;
+      copy["self_test"] = nlohmann::json::parse(value);
+      refusal(copy.dump(), dialect, std::string("self_test ") + value);
+    }
+    damaged("tolerance", 1e-12);
+    damaged("tolerance", -1);
+  }
+}
+
 TEST_CASE("arrays of the wrong shape are found, all of them, with their places") {
   const std::string text =
       R"({"in_shape": [null, 1], "layers": [
@@ -357,6 +385,40 @@ TEST_CASE("a safetensors or ONNX file with any byte changed is read or refused, 
         }
       }
     CHECK(refused > bytes.size());
+  }
+}
+
+TEST_CASE("a file of any format damaged at random is read or refused, never worse") {
+  std::mt19937 random(17);
+  const std::vector<std::string> pieces{
+      "[",          "]",       "{",     "}",        ",", ":", "\"", "0", "-1", "1e9", "null", "[]", "\"weights\":",
+      "\"shape\":", "\\u0000", "1e308", "\xC3\xA4", " "};
+  const auto up_to = [&random](std::size_t count) { return random() % (count + 1); };
+  for (const Dialect dialect : {Dialect::native, Dialect::state_dict, Dialect::rtneural, Dialect::guitarml,
+                                Dialect::nam, Dialect::keras, Dialect::safetensors, Dialect::onnx}) {
+    const std::string good_file = nn::io::write(random_network(2, {{lstm, 2}, {linear, 1}}), dialect, "model",
+                                                {.self_test = dialect == Dialect::keras})[0]
+                                      .bytes;
+    std::size_t refused = 0;
+    for (int k = 0; k < 3000; ++k) {
+      std::string text = good_file;
+      for (std::size_t times = 1 + up_to(2); times > 0; --times) {
+        const std::size_t at = up_to(text.size()), length = up_to(std::min<std::size_t>(20, text.size() - at));
+        const std::size_t kind = up_to(3);
+        if (kind == 0) text.erase(at, length);
+        if (kind == 1) text.insert(at, text.substr(at, length));
+        if (kind == 2) text.insert(at, pieces[up_to(pieces.size() - 1)]);
+        if (kind == 3 && at < text.size()) text[at] = static_cast<char>(random());
+      }
+      INFO(name(dialect) << " " << text);
+      try {
+        const Network network = nn::io::read(text, dialect);
+        CHECK(faults(network).empty());
+      } catch (const FormatError&) {
+        ++refused;
+      }
+    }
+    CHECK(refused > 1000);
   }
 }
 

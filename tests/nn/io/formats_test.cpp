@@ -50,6 +50,11 @@ Network again(const Network& network, Dialect dialect, const ExportOptions& opti
   return loaded;
 }
 
+std::string replaced_all(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos;) text.replace(at, from.size(), to);
+  return text;
+}
+
 std::string number_text(double value) { return json(value).dump(); }
 
 template <class T>
@@ -241,6 +246,12 @@ TEST_CASE("files of doubles stay doubles, and floats take 12 bytes a number") {
     CHECK(back.dtype == Dtype::float64);
     CHECK(back.layers[0].directions[0].weight_ih == wide.layers[0].directions[0].weight_ih);
   }
+  Network rounded_down = wide;
+  set_dtype(rounded_down, Dtype::float32);
+  CHECK(again(rounded_down, Dialect::safetensors).dtype == Dtype::float32);
+  CHECK(rounded_down.layers[0].directions[0].bias_hh.values[3] ==
+        static_cast<double>(static_cast<float>(wide.layers[0].directions[0].bias_hh.values[3])));
+  CHECK(rounded_down.layers[0].directions[0].bias_hh != wide.layers[0].directions[0].bias_hh);
   const Network narrow = random_network(2, {{lstm, 60}, {linear, 1}});
   const std::size_t count = narrow.parameter_count();
   for (const Dialect dialect : {Dialect::native, Dialect::state_dict}) {
@@ -268,6 +279,13 @@ TEST_CASE("a bare state dict, whatever its prefixes") {
   CHECK(largest_difference(answer(back), answer(network)) < 1e-12);
   CHECK(back.layers[0].name == "module.core.lstm");
 
+  // Sorted names say nothing of the order; others do.
+  const Network model = random_network(1, {{lstm, 3}, {linear, 1}});
+  const json sorted = json::parse(text_of(model, Dialect::state_dict));
+  CHECK(nn::io::read(sorted.dump()).layers[0].kind == lstm);
+  const Network reversed = random_network(3, {{linear, 1}, {lstm, 3}});
+  CHECK(nn::io::read(replaced_all(text_of(reversed, Dialect::state_dict), "linear.", "z.")).layers[0].kind == linear);
+
   const std::string text = R"({"a.weight": [[1, 2], [3, 4], [5, 6]], "a.bias": [1, 2, 3], "b.weight": [[1, 0, 1]]})";
   CHECK(answer(nn::io::read(text)).size() == 20);
   CHECK_THROWS_WITH(nn::io::read(R"({"norm.weight": [1, 2], "a.weight": [[1, 2]]})"),
@@ -283,16 +301,19 @@ TEST_CASE("refusals say what, and what to do") {
     CHECK_THROWS_MATCHES(text_of(network, dialect), ValueError, Message(text));
   };
   refused(random_network(1, {{lstm, 8, true, 2}, {linear, 1}}), Dialect::rtneural,
-          "save_rtneural: lstm is bidirectional, which RTNeural can not express; native, state_dict, onnx, safetensors "
+          "save_rtneural: lstm is bidirectional, which an RTNeural model can not express; native, state_dict, onnx, "
+          "safetensors "
           "can; write one of these");
   refused(random_network(1, {{gru, 8}, {linear, 1}}), Dialect::nam,
-          "save_nam: gru is a GRU that resets after the product, which Neural Amp Modeler can not express; native, "
+          "save_nam: gru is a GRU that resets after the product, which a Neural Amp Modeler (.nam) model can not "
+          "express; native, "
           "state_dict, rtneural, aidax, guitarml, keras, onnx, safetensors can; write one of these");
   refused(random_network(1, {{gru, 8}, {linear, 1}}), Dialect::tfjs,
-          "save_tfjs: gru is a GRU that resets after the product, which TensorFlow.js can not express; native, "
+          "save_tfjs: gru is a GRU that resets after the product, which a TensorFlow.js model can not express; native, "
           "state_dict, rtneural, aidax, guitarml, keras, onnx, safetensors can; write one of these");
   refused(nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 9), Dialect::guitarml,
-          "save_guitarml: lstm starts from a state that is not zero, which GuitarML can not express; nam can, or start "
+          "save_guitarml: lstm starts from a state that is not zero, which a GuitarML model can not express; nam can, "
+          "or start "
           "from zeros (zero_state)");
   CHECK_NOTHROW(text_of(nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 9), Dialect::guitarml,
                         {.zero_state = true}));
@@ -322,7 +343,8 @@ TEST_CASE("a file of another dialect is named") {
   CHECK_THROWS_WITH(nn::io::read("PK\x03\x04"), ContainsSubstring("a PyTorch checkpoint or another archive"));
   CHECK_THROWS_WITH(nn::io::read("\x89HDF"), ContainsSubstring("a Keras (HDF5) model"));
   CHECK_THROWS_WITH(nn::io::read(R"({"architecture": 1, "image_data_format": 2})"), ContainsSubstring("frugally-deep"));
-  CHECK_THROWS_WITH(nn::io::read(R"({"a": 1})"), ContainsSubstring("no format that is known here: native, state_dict"));
+  CHECK_THROWS_WITH(nn::io::read(R"({"a": 1})"),
+                    ContainsSubstring("it is nothing that is known here: native, state_dict"));
 }
 
 TEST_CASE("a self-test is checked wherever a file is read") {
@@ -358,6 +380,24 @@ TEST_CASE("a self-test is checked wherever a file is read") {
   CHECK(saved::state(other) == before);
 }
 
+TEST_CASE("a cell keeps its names") {
+  nn::Generator generator(1);
+  nn::LSTMCell<float> cell({.input_size = 3, .hidden_size = 4}, generator),
+      other({.input_size = 3, .hidden_size = 4}, generator);
+  const Folder folder;
+  save_rtneural(cell, folder.path / "model");
+  REQUIRE(saved::bits(cell) != saved::bits(other));
+  load_rtneural(other, folder.path / "model");
+  CHECK(std::equal(cell.weight_hh.value().begin(), cell.weight_hh.value().end(), other.weight_hh.value().begin()));
+  const Network network = network_of(cell);
+  const Network back = again(network, Dialect::native);
+  CHECK(named_tensors(back) == named_tensors(network));
+  CHECK(weights_of(back).modules[0].second.type == "LSTMCell");
+  CHECK(weights_of(back).tensors[0].first == "weight_ih");
+  from_json_text(other, text_of(network, Dialect::native));
+  CHECK(saved::bits(cell) == saved::bits(other));
+}
+
 TEMPLATE_TEST_CASE("modules in and out of every format", "", float, double) {
   const Folder folder;
   const auto path = folder.path / "model";
@@ -371,7 +411,7 @@ TEMPLATE_TEST_CASE("modules in and out of every format", "", float, double) {
       CHECK(saved::bits(other) == saved::bits(model));
       return;
     }
-    const Network a = network_of(weights_of(model, "")), b = network_of(weights_of(other, ""));
+    const Network a = network_of(model), b = network_of(other);
     CHECK(largest_difference(evaluate(a, question(a)), evaluate(b, question(b))) < 1e-6);
   };
   const auto plain = [](auto f) { return [f](auto& m, const auto& p) { f(m, p); }; };
@@ -416,7 +456,8 @@ TEMPLATE_TEST_CASE("modules in and out of every format", "", float, double) {
   CHECK_THROWS_WITH(load_nam(model, path), ContainsSubstring("starts from a state that is not zero"));
   CHECK(saved::state(model) == before);
   Model<TestType> unbiased(5, false);
-  CHECK_THROWS_WITH(load_guitarml(unbiased, path), ContainsSubstring("it is a file of Neural Amp Modeler"));
+  CHECK_THROWS_WITH(load_guitarml(unbiased, path),
+                    ContainsSubstring("it is a Neural Amp Modeler (.nam) model, not a GuitarML model; read it as nam"));
   save_rtneural(model, path);
   CHECK_THROWS_WITH(load_rtneural(unbiased, path), ContainsSubstring("rec.bias_ih_l0 is unexpected"));
   save_rtneural(unbiased, path);

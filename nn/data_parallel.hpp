@@ -1,0 +1,70 @@
+// DataParallel: one batch over several threads, with the same bits for any number of them.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "autograd/tape.hpp"
+
+namespace nn {
+
+using autograd::Tape;
+using autograd::Variable;
+
+/// Sequences begin ... end - 1 of a batch.
+struct Rows {
+  std::size_t begin;
+  std::size_t end;
+  std::size_t size() const { return end - begin; }
+};
+
+/// Threads that wait for work, the caller's among them.
+class Workers {
+ public:
+  /// Throws ValueError for no thread at all.
+  explicit Workers(std::size_t threads);
+  ~Workers();
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  std::size_t threads() const;
+  /// work(thread) on every thread; returns when all are done. BLAS runs single-threaded meanwhile.
+  void run(const std::function<void(std::size_t)>& work);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Splits a batch into shards, each swept on a tape of its own, and adds their gradients in the order of the shards.
+/// How many shards there are decides the sums, and so the bits; how many threads there are does not.
+///
+///     nn::DataParallel<float> parallel(4, 2);
+///     optimizer.zero_grad();
+///     const float loss = parallel.backward(batch, [&](Tape<float>& tape, nn::Rows rows) {
+///       return sum(square(model(tape.constant(columns(x, rows))) - ...)) / batch;
+///     });
+///     optimizer.step();
+template <class T>
+class DataParallel {
+ public:
+  /// Throws ValueError for no shard or no thread.
+  DataParallel(std::size_t shards, std::size_t threads);
+
+  /// Calls loss(tape, rows) for every shard that has rows, sweeps it, and adds the gradients to those of the
+  /// parameters. `loss` runs on several threads at once: it records on its tape, reads what it likes, and draws from
+  /// generators of its own. The sum of all losses; each shard weighs what its loss does, so divide by the whole batch.
+  /// Rethrows what the first of the shards threw; no gradient has been added then.
+  T backward(std::size_t batch, const std::function<Variable<T>(Tape<T>&, Rows)>& loss);
+
+ private:
+  Workers workers_;
+  std::vector<std::unique_ptr<Tape<T>>> tapes_;
+};
+
+extern template class DataParallel<float>;
+extern template class DataParallel<double>;
+
+}  // namespace nn

@@ -1,0 +1,67 @@
+// Which format a file has.
+#include <array>
+#include <set>
+
+#include "nn/io/dialects/dialects.hpp"
+#include "nn/io/json_scanner.hpp"
+
+namespace nn::io::dialects {
+
+namespace {
+
+/// Which of the keys that tell formats apart are at the top of a file; "weight" stands for every key that contains it.
+class KeysAtTop : JsonScanner {
+ public:
+  KeysAtTop(const std::string& source, std::string_view bytes) : JsonScanner("load", source, bytes) {}
+
+  void read() { scan(); }
+  bool has(const char* key) const { return found_.contains(key); }
+
+ private:
+  void on_open(Container container) override {
+    if (depth_ == 0 && container != Container::object) mismatch(container, "an object");
+    ++depth_;
+  }
+  void on_key() override {
+    constexpr std::array telling{
+        "format", "parameters", "modelTopology", "class_name",        "config",       "model_data", "state_dict",
+        "layers", "in_shape",   "in_skip",       "image_data_format", "architecture", "out_gain",   "input_batch"};
+    if (depth_ != 1) return;
+    for (const char* const known : telling)
+      if (key() == known) found_.insert(known);
+    if (key().find("weight") != std::string::npos) found_.insert("weight");
+  }
+  void on_scalar(Scalar value) override {
+    if (depth_ == 0) mismatch(value, "an object");
+  }
+  void on_close() override { --depth_; }
+
+  std::set<std::string> found_;
+  std::size_t depth_ = 0;
+};
+
+}  // namespace
+
+Likeness likeness(std::string_view bytes, const std::string& source) {
+  if (bytes.size() > 8 && bytes[7] == '\0' && bytes[8] == '{') return {Dialect::safetensors};
+  if (bytes.starts_with('\x08')) return {Dialect::onnx};
+  if (bytes.starts_with("PK\x03\x04")) return {{}, "a PyTorch checkpoint or another archive"};
+  if (bytes.starts_with("\x89HDF")) return {{}, "a Keras (HDF5) model"};
+  KeysAtTop keys(source, bytes);
+  keys.read();
+  if (keys.has("format") && keys.has("parameters")) return {Dialect::native};
+  if (keys.has("modelTopology")) return {Dialect::tfjs};
+  if (keys.has("class_name") && keys.has("config")) return {Dialect::keras};
+  if (keys.has("model_data") || keys.has("state_dict")) return {Dialect::guitarml};
+  if (keys.has("image_data_format")) return {{}, "a frugally-deep model"};
+  if (keys.has("architecture")) return {Dialect::nam};
+  if (keys.has("layers") || keys.has("in_shape")) {
+    const bool aidax = keys.has("in_skip") || keys.has("out_gain") || keys.has("input_batch");
+    return {aidax ? Dialect::aidax : Dialect::rtneural};
+  }
+  if (keys.has("weight")) return {Dialect::state_dict};
+  if (keys.has("format")) return {Dialect::native};  // whose reader says what is missing
+  return {};
+}
+
+}  // namespace nn::io::dialects
