@@ -15,6 +15,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <thread>
 
 #include "autograd/array.hpp"
 
@@ -82,6 +83,8 @@ std::vector<Times> take_turns(const std::vector<Contestant>& contestants, int ro
     for (std::size_t k = 0; k < contestants.size(); ++k) {
       use_threads_of(contestants[k]);
       samples[k].push_back(microseconds(contestants[k].work, repeats[k]));
+      // Threads of a pool go on looking for work for a while, which is not to be the next one's trouble.
+      if (contestants[k].threads > 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }
   std::vector<Times> times;
   for (std::vector<double>& of_one : samples) {
