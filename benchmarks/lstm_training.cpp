@@ -1,92 +1,162 @@
-// A training step of an LSTM (forward, mean squared error, backward), op by op on the tape, beside libtorch's.
-#include <fmt/format.h>
-
+// A training step of an LSTM: the stock one, one that a user writes, and the same op by op, beside libtorch and oneDNN.
 #include <CLI/CLI.hpp>
-#include <iostream>
-#include <memory>
 #include <nlohmann/json.hpp>
 
-#include "autograd/autograd.hpp"
-#include "libtorch_lstm.hpp"
+#include "libtorch_training.hpp"
 #include "nn/lstm.hpp"
-#include "nn/optimizer.hpp"
-#include "report.hpp"
+#include "onednn_training.hpp"
+#include "wengert_training.hpp"
 
 namespace {
 
-using autograd::Array;
-using autograd::Tape;
-using benchmark::LstmSizes;
+using namespace benchmark;
 
 template <class T>
-Array<T> random_array(const autograd::Shape& shape, autograd::Generator& generator) {
-  Array<T> values = autograd::make_array<T>(shape);
-  for (T& value : values) value = static_cast<T>(2 * autograd::uniform(generator) - 1);
-  return values;
+struct Stock {
+  nn::Generator generator{1};
+  nn::LSTM<T> lstm;
+
+  explicit Stock(const Problem<T>& problem)
+      : lstm({.input_size = Extents(problem.sizes).input,
+              .hidden_size = Extents(problem.sizes).hidden,
+              .num_layers = problem.layers.size()},
+             generator) {
+    const auto parameters = nn::parameters<T>(lstm);  // of each layer two weights and two biases, of which one counts
+    for (std::size_t k = 0; k < problem.layers.size(); ++k) {
+      const auto& layer = problem.layers[k];
+      set(*parameters[4 * k], layer.weight_ih);
+      set(*parameters[4 * k + 1], layer.weight_hh);
+      set(*parameters[4 * k + 2], layer.bias);
+      set(*parameters[4 * k + 3], std::vector<T>(layer.bias.size()));
+    }
+  }
+
+  Variable<T> operator()(Variable<T> x) { return lstm(x).output; }
+
+  static void visit(auto& self, auto&& visitor) { visitor("lstm", self.lstm); }
+
+ private:
+  static void set(Parameter<T>& parameter, const std::vector<T>& values) {
+    parameter.update([&](auto&& view) { std::copy(values.begin(), values.end(), view.begin()); });
+  }
+};
+
+constexpr auto equations = [](auto zi, auto zf, auto zg, auto zo, auto c_previous) {
+  auto c = sigmoid(zf) * c_previous + sigmoid(zi) * tanh(zg);
+  auto h = sigmoid(zo) * tanh(c);
+  return std::tuple{h, c};
+};
+
+template <class T>
+struct State {
+  Variable<T> h, c;
+};
+
+/// An LSTM as a user writes it.
+template <class T, bool Fused>
+struct UserCell : CellParameters<T> {
+  using CellParameters<T>::CellParameters;
+
+  State<T> step(Variable<T> projected, const State<T>& state) {
+    constexpr auto update = as_steps<Fused>(equations);
+    const Variable<T> z = linear(state.h, projected.tape().parameter(this->weight_hh), projected);
+    const auto [zi, zf, zg, zo] = gates_of<Fused, 4>(z);
+    const auto [h, c] = update(zi, zf, zg, zo, state.c);
+    return {h, c};
+  }
+
+  State<T> operator()(Variable<T> x, const State<T>& state) { return step(this->project(x), state); }
+
+  State<T> zero_state(Tape<T>& tape, std::size_t batch) const {
+    return {this->zeros(tape, batch), this->zeros(tape, batch)};
+  }
+};
+
+template <class T>
+using UserModel = Stack<UserCell<T, true>, T>;
+template <class T>
+using OpByOpModel = Stack<UserCell<T, false>, T>;
+
+constexpr int gates = 4;
+
+template <class T>
+void compare(const Sizes& sizes, const TrainingOptions& options, Report& report) {
+  const Problem<T> problem(sizes, gates);
+  std::vector<Contestant> contestants;
+  for (const int threads : options.threads) {
+    contestants.push_back(wengert_training<T, Stock<T>>("stock", problem, threads));
+    contestants.push_back(wengert_training<T, UserModel<T>>("user", problem, threads));
+    contestants.push_back(wengert_training<T, OpByOpModel<T>>("op_by_op", problem, threads));
+    for (std::optional<Contestant>& peer :
+         std::vector{libtorch_training(Unit::lstm, Cell::stock, problem, threads),
+                     libtorch_training(Unit::lstm, Cell::user, problem, threads), onednn_lstm(problem, threads)})
+      if (peer) contestants.push_back(std::move(*peer));
+  }
+  constexpr bool use_double = std::is_same_v<T, double>;
+  const Measurement measured(std::move(contestants), training_flops(sizes, gates), use_double, options.rounds);
+  measured.add_rows(report, sizes);
+  for (const int threads : options.threads) {
+    const auto us = [&](const char* engine, const char* cell) { return measured.median_us(engine, cell, threads); };
+    const auto ours = us("wengert", "stock"), theirs = us("libtorch", "stock");
+    const double limit = measured.limit_us(threads);
+    report.line({to_string(sizes), use_double ? "double" : "float", std::to_string(threads), text(ours, 1),
+                 text(us("wengert", "user"), 1), text(us("wengert", "op_by_op"), 1), text(theirs, 1),
+                 text(us("libtorch", "user"), 1), text(us("onednn", "stock"), 1), text(limit, 1),
+                 text(ratio(theirs, ours), 2, "x"), text(ratio(limit, ours), 2)});
+  }
 }
 
+/// What a training step holds, against parameters, gradients and T B (I + 8H) values a layer.
 template <class T>
-std::function<void()> wengert_step(const LstmSizes& sizes) {
-  struct State {
-    autograd::Generator generator{1};
-    Tape<T> tape;
-    nn::LSTM<T> lstm;
-    std::vector<nn::Parameter<T>*> parameters{nn::parameters<T>(lstm)};
-    Array<T> x, target;
-    explicit State(const LstmSizes& s)
-        : lstm({.input_size = std::size_t(s.I), .hidden_size = std::size_t(s.H), .num_layers = std::size_t(s.layers)},
-               generator),
-          x(random_array<T>({std::size_t(s.T), std::size_t(s.B), std::size_t(s.I)}, generator)),
-          target(random_array<T>({std::size_t(s.T), std::size_t(s.B), std::size_t(s.H)}, generator)) {}
-  };
-  return [state = std::make_shared<State>(sizes)] {
-    state->tape.clear();
-    for (nn::Parameter<T>* parameter : state->parameters) parameter->zero_grad();
-    const auto output = state->lstm(state->tape.constant(state->x)).output;
-    state->tape.backward(mse(output, state->tape.constant(state->target)));
-  };
+void print_memory(const Sizes& sizes, Report& report) {
+  Training<T, Stock<T>> training{Problem<T>(sizes, gates)};
+  for (int k = 0; k < 2; ++k) training.step();
+  std::size_t parameters = 0;
+  for (const Parameter<T>* parameter : training.parameters) parameters += 2 * parameter->size() * sizeof(T);
+  std::size_t values = 0;
+  for (std::size_t k = 0; k < std::size_t(sizes.layers); ++k)
+    values += std::size_t(sizes.T) * std::size_t(sizes.B) * std::size_t(sizes.input_of(k) + 8 * sizes.H) * sizeof(T);
+  const double held = double(parameters + training.tape.memory()), aim = double(parameters + values);
+  const char* dtype = std::is_same_v<T, double> ? "double" : "float";
+  report.line({to_string(sizes), dtype, text(double(training.tape.memory()) / 1024, 0),
+               text(double(parameters) / 1024, 0), text(double(values) / 1024, 0), text(held / aim, 2)});
+  report.row({{"cell", "stock"},
+              {"T", sizes.T},
+              {"B", sizes.B},
+              {"I", sizes.I},
+              {"H", sizes.H},
+              {"layers", sizes.layers},
+              {"dtype", dtype},
+              {"tape_bytes", training.tape.memory()},
+              {"parameter_bytes", parameters},
+              {"value_bytes", values},
+              {"ratio", held / aim}});
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Times a training step of an LSTM beside libtorch, one thread, in the same run, taking turns."};
-  bool json = false;
-  int rounds = 15;
-  app.add_flag("--json", json, "print one JSON array of rows instead of the table");
-  app.add_option("--rounds", rounds, "turns of each contestant")->check(CLI::PositiveNumber);
+  CLI::App app{"Times a training step of an LSTM beside libtorch and oneDNN, in the same run, taking turns."};
+  TrainingOptions options;
+  bool memory = false;
+  add_training_options(app, options);
+  app.add_flag("--memory", memory, "print the memory that a step holds instead of its time");
   CLI11_PARSE(app, argc, argv);
 
-  const std::vector<LstmSizes> grid{{50, 1, 8, 16, 1},    {100, 1, 16, 32, 1},   {28, 32, 28, 64, 1},
-                                    {50, 32, 64, 128, 1}, {35, 20, 200, 200, 2}, {100, 64, 128, 256, 2},
-                                    {64, 64, 512, 512, 1}};
-  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-  if (!json)
-    fmt::print("{}peer      {}\n\n{:24} {:7} {:>14} {:>14} {:>8}\n", benchmark::environment(),
-               benchmark::libtorch_version(), "T, B, I, H, layers", "dtype", "Wengert, us", "libtorch, us", "ratio");
-  for (const LstmSizes& s : grid)
-    for (const bool use_double : {false, true}) {
-      std::vector<std::function<void()>> contestants{use_double ? wengert_step<double>(s) : wengert_step<float>(s)};
-      if (auto peer = benchmark::libtorch_step(s, use_double)) contestants.push_back(std::move(peer));
-      const std::vector<double> medians = benchmark::interleaved_medians(contestants, rounds);
-      const char* dtype = use_double ? "double" : "float";
-      const std::string sizes = fmt::format("{}, {}, {}, {}, {}", s.T, s.B, s.I, s.H, s.layers);
-      if (!json)
-        fmt::print("{:24} {:7} {:14.1f} {:>14} {:>8}\n", sizes, dtype, medians[0],
-                   medians.size() > 1 ? fmt::format("{:.1f}", medians[1]) : "-",
-                   medians.size() > 1 ? fmt::format("{:.2f}x", medians[1] / medians[0]) : "-");
-      for (std::size_t k = 0; k < medians.size(); ++k)
-        rows.push_back({{"benchmark", "lstm_training"},
-                        {"engine", k ? "libtorch" : "wengert"},
-                        {"cell", "stock"},
-                        {"T", s.T},
-                        {"B", s.B},
-                        {"I", s.I},
-                        {"H", s.H},
-                        {"layers", s.layers},
-                        {"dtype", dtype},
-                        {"threads", 1},
-                        {"median_us", medians[k]}});
+  print_environment(options, {libtorch_version(), onednn_version()});
+  const std::string sizes = "T, B, I, H, layers";
+  Report report = memory ? Report(options, "lstm_training_memory",
+                                  {sizes, "dtype", "tape, KiB", "parameters", "values", "held / aim"})
+                         : Report(options, "lstm_training",
+                                  {sizes, "dtype", "threads", "stock, us", "user", "op by op", "libtorch", "its user",
+                                   "oneDNN", "limit", "speedup", "of limit"});
+  for (const Sizes& point : parse_grid(options.grid))
+    for (const std::string& dtype : options.dtypes) {
+      const bool use_double = dtype == "double";
+      if (memory)
+        use_double ? print_memory<double>(point, report) : print_memory<float>(point, report);
+      else
+        use_double ? compare<double>(point, options, report) : compare<float>(point, options, report);
     }
-  if (json) std::cout << rows.dump(2) << '\n';
+  report.finish();
 }
