@@ -125,12 +125,17 @@ struct Table {
     } else {
       Tape<T>& tape = call.tape();
       const Slot<T>& output = tape.slot(call.step().first_output);
+      constexpr std::array passes = kernels::with_indices<arity>([](auto... k) {
+        using Parts = decltype(std::declval<const Rule&>().vjp(Simd<T>{}, Simd<T>{}, (void(k), Simd<T>{})...));
+        return std::array{!std::is_same_v<std::tuple_element_t<k, Parts>, Absent>...};
+      });
       std::array<const T*, arity> in;
       std::array<Destination<T>, arity> into;
       for (std::size_t k = 0; k < arity; ++k) {
         const SlotId id = tape.input(call.step(), k);
         in[k] = tape.slot(id).value;
-        into[k] = tape.slot(id).needs_gradient ? tape.gradient_into(id) : Destination<T>{nullptr, false};
+        const bool wanted = passes[k] && tape.slot(id).needs_gradient;
+        into[k] = wanted ? tape.gradient_into(id) : Destination<T>{nullptr, false};
       }
       kernels::elementwise_backward<T, arity>(rule(pointer), output.gradient, output.value, in, into, output.size);
     }

@@ -11,7 +11,7 @@
 namespace autograd::kernels {
 
 template <std::size_t N, class F>
-auto with_indices(F&& f) {
+constexpr auto with_indices(F&& f) {
   return [&]<std::size_t... K>(std::index_sequence<K...>) { return f(std::integral_constant<std::size_t, K>{}...); }
   (std::make_index_sequence<N>{});
 }

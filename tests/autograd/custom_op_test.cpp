@@ -18,6 +18,13 @@ struct Cube {
   static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(3 * x * x * g); }
 };
 
+// y = a b,   da = g b; b is taken for a constant
+struct Scaled {
+  static constexpr OpInfo info{.name = "scaled", .inputs = 2, .vjp_reads = Reads::inputs};
+  static auto forward(const auto& a, const auto& b) { return a * b; }
+  static auto vjp(const auto& g, const auto&, const auto&, const auto& b) { return gradients(g * b, Absent{}); }
+};
+
 // y = a exp(-k b),   da = g y / a,  db = -k g y
 struct Decay {
   static constexpr OpInfo info{.name = "decay", .inputs = 2, .domain = {0.5, 2}};
@@ -330,4 +337,17 @@ TEST_CASE("a user's ops allocate nothing in the second step", "[custom]") {
   };
   CHECK(allocations::during(step) > 0);
   CHECK(allocations::during(step) == 0);
+}
+
+TEST_CASE("an input that a rule gives no gradient keeps what others give it", "[custom]") {
+  Tape<double> tape;
+  soil(tape);
+  const auto a = tape.variable(array<double>({2}, {1, 2})), b = tape.variable(array<double>({2}, {3, 4}));
+  tape.backward(sum(apply(Scaled{}, a, b)));
+  CHECK(same(tape.gradient(a), array<double>({2}, {3, 4})));
+  CHECK(same(tape.gradient(b), array<double>({2}, {0, 0})));
+  soil(tape);
+  const auto c = tape.variable(array<double>({2}, {1, 2})), d = tape.variable(array<double>({2}, {3, 4}));
+  tape.backward(sum(square(d)) + sum(apply(Scaled{}, c, d)));
+  CHECK(same(tape.gradient(d), array<double>({2}, {6, 8})));
 }

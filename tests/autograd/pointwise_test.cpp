@@ -35,9 +35,7 @@ Outcome run(const Function<T>& f, const std::vector<Array<double>>& inputs, bool
   }
   const Operands<T> y = f(x);
   Generator generator(5);
-  const auto weights = [&](const Shape& shape) {
-    return tape.constant(random_array<T>(shape, generator));
-  };
+  const auto weights = [&](const Shape& shape) { return tape.constant(random_array<T>(shape, generator)); };
   Variable<T> loss = tape.constant(Shape{}, T(0));
   for (const Variable<T>& each : y) loss = loss + sum(each * weights(each.shape()));
   // Readers that come later contribute first, so that the pointwise step has to add to their gradients.

@@ -2,9 +2,9 @@
 #include "nn/data_parallel.hpp"
 
 #include "autograd/autograd.hpp"
+#include "autograd/support.hpp"
 #include "catch.hpp"
 #include "nn/nn.hpp"
-#include "autograd/support.hpp"
 
 using namespace autograd;
 using namespace autograd::testing;
