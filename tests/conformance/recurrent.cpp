@@ -4,6 +4,9 @@
 #include "autograd/error.hpp"
 #include "conformance/networks.hpp"
 #include "nn/cells.hpp"
+#include "nn/gru.hpp"
+#include "nn/lstm_variants.hpp"
+#include "nn/rnn.hpp"
 
 namespace conformance {
 
@@ -82,51 +85,44 @@ void run_recurrent(const Case& c, Findings& findings) {
   problem.finish();
 }
 
-void run_cell(const Case& c, Findings& findings) {
-  const auto module = c.get<std::string>("/config/module");
-  c.has("/config/nonlinearity");
-  if (module != "LSTMCell") throw Unknown("module \"" + module + "\"");
-  autograd::Generator generator(1);
-  nn::LSTMCell<double> cell({.input_size = c.get<std::size_t>("/config/input_size"),
-                             .hidden_size = c.get<std::size_t>("/config/hidden_size"),
-                             .bias = c.get("/config/bias", true)},
-                            generator);
+namespace {
+
+/// Steps through the sequence one by one.
+template <class C>
+void run_steps(const Case& c, Findings& findings, C cell) {
   const auto parameters = parameters_of(cell);
   load(parameters, c, "/params");
   Problem problem(c, findings, "steps");
   for (const auto& [name, parameter] : parameters) problem.add_parameter(name, *parameter);
   const Variable<double> x = problem.leaf("input");
   check_input(c, x.shape(), "steps");
-  nn::LSTMState<double> state{problem.leaf("h0"), problem.leaf("c0")};
+  constexpr bool has_c = std::is_same_v<nn::StateOf<C, double>, nn::LSTMState<double>>;
+  auto state = [&] {
+    if constexpr (has_c)
+      return nn::LSTMState<double>{problem.leaf("h0"), problem.leaf("c0")};
+    else
+      return problem.leaf("h0");
+  }();
   std::vector<Variable<double>> outputs;
   for (std::size_t t = 0; t < x.shape()[0]; ++t) {
     state = cell(select(x, 0, static_cast<Index>(t)), state);
-    outputs.push_back(state.h);
+    outputs.push_back(nn::output(state));
   }
   problem.output("output", autograd::stack(std::span<const Variable<double>>(outputs), 0));
-  problem.output("c_n", state.c);
+  if constexpr (has_c) problem.output("c_n", state.c);
   problem.finish();
 }
 
-void run_lstm_variant(const Case& c, Findings& findings) {
-  const auto cell_name = c.get<std::string>("/config/cell");
-  if (cell_name != "lstm") throw Unknown("cell \"" + cell_name + "\"");
-  for (const char* option : {"peephole", "coupled"})
-    if (c.get(std::string("/config/") + option, false)) throw Unknown(std::string("config/") + option);
-  if (c.has("/config/layernorm") || c.has("/config/layernorm_eps")) throw Unknown("config/layernorm");
-  const std::size_t projection = c.get<std::size_t>("/config/proj_size", 0);
-  autograd::Generator generator(1);
-  nn::Recurrent recurrent(nn::LSTMCell<double>({.input_size = c.get<std::size_t>("/config/input_size"),
-                                                .hidden_size = c.get<std::size_t>("/config/hidden_size"),
-                                                .proj_size = projection},
-                                               generator),
-                          {.reverse = c.get("/config/reverse", false)});
-  // One bias: the other one is 0.
-  nn::LSTMCell<double>& cell = recurrent.cell;
+using Parameters = std::vector<std::pair<std::string, Parameter<double>*>>;
+
+/// A cell with one bias, run over the sequence at once. `others` are its parameters besides Wx, Wh and b.
+template <class C>
+void run_sequence(const Case& c, Findings& findings, C one, Parameters (*others)(C&)) {
+  nn::Recurrent<C> recurrent(std::move(one), {.reverse = c.get("/config/reverse", false)});
+  C& cell = recurrent.cell;
   cell.bias_hh->update([](auto& values) { values.fill(0); });
-  std::vector<std::pair<std::string, Parameter<double>*>> parameters{
-      {"Wx", &cell.weight_ih}, {"Wh", &cell.weight_hh}, {"b", &*cell.bias_ih}};
-  if (projection) parameters.emplace_back("Wp", &*cell.weight_hr);
+  Parameters parameters{{"Wx", &cell.weight_ih}, {"Wh", &cell.weight_hh}, {"b", &*cell.bias_ih}};
+  for (const auto& other : others(cell)) parameters.push_back(other);
   load(parameters, c, "/params");
 
   Problem problem(c, findings, "T");
@@ -140,6 +136,53 @@ void run_lstm_variant(const Case& c, Findings& findings) {
   problem.output("h_n", result.state.h);
   problem.output("c_n", result.state.c);
   problem.finish();
+}
+
+}  // namespace
+
+void run_cell(const Case& c, Findings& findings) {
+  const auto module = c.get<std::string>("/config/module");
+  const auto nonlinearity = c.get<std::string>("/config/nonlinearity", "tanh");
+  autograd::Generator generator(1);
+  const std::size_t input = c.get<std::size_t>("/config/input_size"),
+                    hidden = c.get<std::size_t>("/config/hidden_size");
+  const bool bias = c.get("/config/bias", true);
+  const nn::CellOptions options{input, hidden, bias};
+  if (module == "LSTMCell")
+    return run_steps(c, findings,
+                     nn::LSTMCell<double>({.input_size = input, .hidden_size = hidden, .bias = bias}, generator));
+  if (module == "GRUCell") return run_steps(c, findings, nn::GRUCell<double>(options, generator));
+  if (module == "RNNCell" && (nonlinearity == "tanh" || nonlinearity == "relu"))
+    return run_steps(c, findings,
+                     nn::RNNCell<double>(options, generator,
+                                         nonlinearity == "tanh" ? nn::Nonlinearity::tanh : nn::Nonlinearity::relu));
+  throw Unknown("module \"" + module + "\"");
+}
+
+void run_lstm_variant(const Case& c, Findings& findings) {
+  const auto cell = c.get<std::string>("/config/cell");
+  if (cell != "lstm") throw Unknown("cell \"" + cell + "\"");
+  if (c.has("/config/layernorm") || c.has("/config/layernorm_eps")) throw Unknown("config/layernorm");
+  const bool peephole = c.get("/config/peephole", false), coupled = c.get("/config/coupled", false);
+  const std::size_t projection = c.get<std::size_t>("/config/proj_size", 0);
+  if (projection && (peephole || coupled)) throw Unknown("config/proj_size of a cell with peepholes or coupled gates");
+  if (peephole && coupled) throw Unknown("config/coupled of a cell with peepholes");
+  autograd::Generator generator(1);
+  const nn::CellOptions options{c.get<std::size_t>("/config/input_size"), c.get<std::size_t>("/config/hidden_size")};
+  if (peephole)
+    return run_sequence<nn::PeepholeLSTMCell<double>>(c, findings, {options, generator}, [](auto& variant) {
+      return Parameters{{"pi", &variant.peephole_i}, {"pf", &variant.peephole_f}, {"po", &variant.peephole_o}};
+    });
+  if (coupled)
+    return run_sequence<nn::CoupledLSTMCell<double>>(c, findings, {options, generator},
+                                                     [](auto&) { return Parameters{}; });
+  run_sequence(
+      c, findings,
+      nn::LSTMCell<double>(
+          {.input_size = options.input_size, .hidden_size = options.hidden_size, .proj_size = projection}, generator),
+      +[](nn::LSTMCell<double>& lstm) {
+        return lstm.weight_hr ? Parameters{{"Wp", &*lstm.weight_hr}} : Parameters{};
+      });
 }
 
 void run_second_order(const Case& c, Findings& findings) {

@@ -1,0 +1,56 @@
+// GRUCell: the gated recurrent unit.
+#pragma once
+
+#include "autograd/pointwise.hpp"
+#include "nn/description.hpp"
+#include "nn/recurrent_weights.hpp"
+
+namespace nn {
+
+inline constexpr auto gru_update =
+    autograd::pointwise([](auto xr, auto xz, auto xn, auto hr, auto hz, auto hn, auto h_previous) {
+      const auto r = named("r", sigmoid(named("zr", xr + hr)));
+      const auto z = named("z", sigmoid(named("zz", xz + hz)));
+      const auto n = named("n", tanh(named("zn", xn + r * hn)));
+      return named("h", (1 - z) * n + z * h_previous);
+    });
+
+/// The gated recurrent unit (Cho et al. 2014), which resets after the product, as PyTorch and cuDNN do; row blocks
+/// r, z, n:
+///
+///   [xr | xz | xn] = x W_ihᵀ + b_ih,  [hr | hz | hn] = h' W_hhᵀ + b_hh
+///   r = σ(xr + hr),  z = σ(xz + hz),  n = tanh(xn + r hn)
+///   h = (1 - z) n + z h'
+template <class T>
+struct GRUCell : RecurrentWeights<T> {
+  /// Throws ValueError for a size of 0.
+  GRUCell(const CellOptions& options, Generator& generator) : RecurrentWeights<T>("gru", 3, options, generator) {}
+
+  /// x W_ihᵀ + b_ih, for a step (batch, I) or a whole sequence (time, batch, I).
+  Variable<T> project(Variable<T> x) { return product(x, this->weight_ih, this->bias_ih); }
+
+  /// The next state (batch, H), from a projected input (batch, 3H).
+  Variable<T> step(Variable<T> projected, Variable<T> h) {
+    const auto [xr, xz, xn] = autograd::blocks<3>(projected);
+    const auto [hr, hz, hn] = autograd::blocks<3>(product(h, this->weight_hh, this->bias_hh));
+    return gru_update(xr, xz, xn, hr, hz, hn, h);
+  }
+  Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(project(x), h); }
+  Variable<T> zero_state(Tape<T>& tape, std::size_t batch) const { return this->zeros(tape, batch); }
+
+  Description describe() const {
+    return {"GRUCell",
+            {{"input_size", this->input_size()},
+             {"hidden_size", this->hidden_size()},
+             {"gate_order", "rzn"},
+             {"reset_after", true}}};
+  }
+
+ private:
+  static Variable<T> product(Variable<T> x, Parameter<T>& weight, std::optional<Parameter<T>>& bias) {
+    Tape<T>& tape = autograd::tape_of("gru_cell", x);
+    return bias ? linear(x, tape.parameter(weight), tape.parameter(*bias)) : linear(x, tape.parameter(weight));
+  }
+};
+
+}  // namespace nn

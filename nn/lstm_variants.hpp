@@ -1,0 +1,100 @@
+// Cells near the LSTM: with peepholes, and with coupled gates.
+#pragma once
+
+#include "nn/cells.hpp"
+#include "nn/recurrent_weights.hpp"
+
+namespace nn {
+
+inline constexpr auto peephole_lstm_update = autograd::pointwise(
+    [](auto zi, auto zf, auto zg, auto zo, auto c_previous, auto peephole_i, auto peephole_f, auto peephole_o) {
+      const auto i = named("i", sigmoid(named("zi", zi + peephole_i * c_previous)));
+      const auto f = named("f", sigmoid(named("zf", zf + peephole_f * c_previous)));
+      const auto g = named("g", tanh(named("zg", zg)));
+      const auto c = named("c", f * c_previous + i * g);
+      const auto o = named("o", sigmoid(named("zo", zo + peephole_o * c)));
+      const auto h = named("h", o * tanh(c));
+      return std::tuple{h, c};
+    });
+
+/// The LSTM whose gates see the cell state (Gers and Schmidhuber 2000): the LSTMCell's equations, row blocks
+/// i, f, g, o, with
+///
+///   i = σ(zi + p_i c'),  f = σ(zf + p_f c'),  o = σ(zo + p_o c)
+template <class T>
+struct PeepholeLSTMCell : RecurrentWeights<T> {
+  Parameter<T> peephole_i, peephole_f, peephole_o;  ///< (H)
+
+  /// The peepholes start as the weights do. Throws ValueError for a size of 0.
+  PeepholeLSTMCell(const CellOptions& options, Generator& generator)
+      : RecurrentWeights<T>("peephole_lstm", 4, options, generator) {
+    const std::size_t hidden = options.hidden_size;
+    for (Parameter<T>* peephole : {&peephole_i, &peephole_f, &peephole_o})
+      *peephole = Parameter<T>(uniform_fan<T>({hidden}, hidden, generator));
+  }
+
+  /// The next state, from a projected input (batch, 4H).
+  LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
+    Tape<T>& tape = autograd::tape_of("peephole_lstm_cell", projected);
+    const auto z = linear(state.h, tape.parameter(this->weight_hh), projected);
+    const auto [zi, zf, zg, zo] = autograd::blocks<4>(z);
+    const auto [h, c] = peephole_lstm_update(zi, zf, zg, zo, state.c, tape.parameter(peephole_i),
+                                             tape.parameter(peephole_f), tape.parameter(peephole_o));
+    return {h, c};
+  }
+  LSTMState<T> operator()(Variable<T> x, const LSTMState<T>& state) { return step(this->project(x), state); }
+  LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const {
+    return {this->zeros(tape, batch), this->zeros(tape, batch)};
+  }
+
+  Description describe() const {
+    return {"PeepholeLSTMCell",
+            {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "ifgo"}}};
+  }
+
+  static void visit(auto& self, auto&& visitor) {
+    RecurrentWeights<T>::visit(self, visitor);
+    visitor("peephole_i", self.peephole_i);
+    visitor("peephole_f", self.peephole_f);
+    visitor("peephole_o", self.peephole_o);
+  }
+};
+
+inline constexpr auto coupled_lstm_update = autograd::pointwise([](auto zi, auto zg, auto zo, auto c_previous) {
+  const auto i = named("i", sigmoid(named("zi", zi)));
+  const auto g = named("g", tanh(named("zg", zg)));
+  const auto o = named("o", sigmoid(named("zo", zo)));
+  const auto c = named("c", (1 - i) * c_previous + i * g);
+  const auto h = named("h", o * tanh(c));
+  return std::tuple{h, c};
+});
+
+/// The LSTM that forgets as much as it takes in (Greff et al. 2017): the LSTMCell's equations, row blocks i, g, o, with
+///
+///   f = 1 - i
+template <class T>
+struct CoupledLSTMCell : RecurrentWeights<T> {
+  /// Throws ValueError for a size of 0.
+  CoupledLSTMCell(const CellOptions& options, Generator& generator)
+      : RecurrentWeights<T>("coupled_lstm", 3, options, generator) {}
+
+  /// The next state, from a projected input (batch, 3H).
+  LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
+    Tape<T>& tape = autograd::tape_of("coupled_lstm_cell", projected);
+    const auto z = linear(state.h, tape.parameter(this->weight_hh), projected);
+    const auto [zi, zg, zo] = autograd::blocks<3>(z);
+    const auto [h, c] = coupled_lstm_update(zi, zg, zo, state.c);
+    return {h, c};
+  }
+  LSTMState<T> operator()(Variable<T> x, const LSTMState<T>& state) { return step(this->project(x), state); }
+  LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const {
+    return {this->zeros(tape, batch), this->zeros(tape, batch)};
+  }
+
+  Description describe() const {
+    return {"CoupledLSTMCell",
+            {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "igo"}}};
+  }
+};
+
+}  // namespace nn
