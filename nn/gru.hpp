@@ -3,6 +3,7 @@
 
 #include "autograd/pointwise.hpp"
 #include "nn/description.hpp"
+#include "nn/layers.hpp"
 #include "nn/recurrent_weights.hpp"
 
 namespace nn {
@@ -52,5 +53,39 @@ struct GRUCell : RecurrentWeights<T> {
     return bias ? linear(x, tape.parameter(weight), tape.parameter(*bias)) : linear(x, tape.parameter(weight));
   }
 };
+
+/// Layers of GRU cells, with the names and results of PyTorch's.
+template <class T>
+class GRU {
+ public:
+  /// Drawn in the order of visit(). Throws ValueError for a size or a number of layers of 0, or a dropout outside [0,
+  /// 1).
+  GRU(const LayersOptions& options, Generator& generator);
+
+  const LayersOptions& options() const { return layers_.options(); }
+
+  /// Throws ShapeError where x or the initial state does not fit, ValueError for a length beyond the steps of x.
+  HiddenResult<T> operator()(Variable<T> x, const HiddenCall<T>& call = {});
+
+  Description describe() const {
+    const LayersOptions& o = options();
+    return {"GRU",
+            {{"input_size", o.input_size},
+             {"hidden_size", o.hidden_size},
+             {"num_layers", o.num_layers},
+             {"bidirectional", o.bidirectional},
+             {"gate_order", "rzn"},
+             {"reset_after", true}}};
+  }
+
+  /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on with `_l0_reverse`, `_l1`.
+  static void visit(auto& self, auto&& visitor) { self.layers_.visit(self.layers_, visitor); }
+
+ private:
+  RecurrentLayers<T, GRUCell<T>> layers_;
+};
+
+extern template class GRU<float>;
+extern template class GRU<double>;
 
 }  // namespace nn

@@ -3,11 +3,10 @@
 
 #include <span>
 #include <string>
-#include <vector>
 
 #include "nn/cells.hpp"
 #include "nn/description.hpp"
-#include "nn/recurrent.hpp"
+#include "nn/layers.hpp"
 
 namespace nn {
 
@@ -66,23 +65,11 @@ class LSTM {
   }
 
   /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, `weight_hr_l0`, and so on with `_l0_reverse`, `_l1`.
-  static void visit(auto& self, auto&& visitor) {
-    const std::size_t directions = self.directions();
-    for (std::size_t k = 0; k < self.cells_.size(); ++k) {
-      const std::string suffix = "_l" + std::to_string(k / directions) + (k % directions ? "_reverse" : "");
-      auto& cell = self.cells_[k].cell;
-      cell.visit(cell, [&](const std::string& name, auto& parameter) { visitor(name + suffix, parameter); });
-    }
-  }
+  static void visit(auto& self, auto&& visitor) { self.layers_.visit(self.layers_, visitor); }
 
  private:
-  std::size_t directions() const { return options_.bidirectional ? 2 : 1; }
-  void check(Variable<T> x, const LSTMCall<T>& call) const;
-  void check_initial(const char* what, Variable<T> state, const Shape& expected, const char* width) const;
-
   LSTMOptions options_;
-  std::string label_;                          ///< `lstm "encoder"`, how errors begin
-  std::vector<Recurrent<LSTMCell<T>>> cells_;  ///< at layer D + direction
+  RecurrentLayers<T, LSTMCell<T>> layers_;
 };
 
 extern template class LSTM<float>;

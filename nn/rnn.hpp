@@ -4,6 +4,7 @@
 #include "autograd/ops/elementary.hpp"
 #include "autograd/ops/shape.hpp"
 #include "nn/description.hpp"
+#include "nn/layers.hpp"
 #include "nn/recurrent_weights.hpp"
 
 namespace nn {
@@ -37,5 +38,38 @@ struct RNNCell : RecurrentWeights<T> {
              {"nonlinearity", nonlinearity == Nonlinearity::tanh ? "tanh" : "relu"}}};
   }
 };
+
+/// Layers of RNN cells, with the names and results of PyTorch's.
+template <class T>
+class RNN {
+ public:
+  /// Drawn in the order of visit(). Throws ValueError for a size or a number of layers of 0, or a dropout outside [0,
+  /// 1).
+  RNN(const LayersOptions& options, Generator& generator, Nonlinearity nonlinearity = Nonlinearity::tanh);
+
+  const LayersOptions& options() const { return layers_.options(); }
+
+  /// Throws ShapeError where x or the initial state does not fit, ValueError for a length beyond the steps of x.
+  HiddenResult<T> operator()(Variable<T> x, const HiddenCall<T>& call = {});
+
+  Description describe() const {
+    const LayersOptions& o = options();
+    return {"RNN",
+            {{"input_size", o.input_size},
+             {"hidden_size", o.hidden_size},
+             {"num_layers", o.num_layers},
+             {"bidirectional", o.bidirectional},
+             {"nonlinearity", layers_.cell(0).nonlinearity == Nonlinearity::tanh ? "tanh" : "relu"}}};
+  }
+
+  /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on with `_l0_reverse`, `_l1`.
+  static void visit(auto& self, auto&& visitor) { self.layers_.visit(self.layers_, visitor); }
+
+ private:
+  RecurrentLayers<T, RNNCell<T>> layers_;
+};
+
+extern template class RNN<float>;
+extern template class RNN<double>;
 
 }  // namespace nn

@@ -4,7 +4,9 @@
 #include <algorithm>
 
 #include "autograd/error.hpp"
+#include "nn/gru.hpp"
 #include "nn/lstm.hpp"
+#include "nn/rnn.hpp"
 
 namespace conformance {
 
@@ -32,6 +34,27 @@ class LSTMNetwork final : public Network {
   nn::LSTM<double> lstm_;
 };
 
+/// A network whose state is h.
+template <class N>
+class HiddenNetwork final : public Network {
+ public:
+  template <class... More>
+  explicit HiddenNetwork(const nn::LayersOptions& options, More... more) : network_(options, generator_, more...) {}
+
+  std::vector<std::pair<std::string, Parameter<double>*>> parameters() override { return parameters_of(network_); }
+
+  Outputs operator()(Variable<double> x, std::optional<Variable<double>> h0, std::optional<Variable<double>> c0,
+                     std::span<const std::size_t> lengths) override {
+    if (c0) throw Unknown("c0 of a network without a cell state");
+    const auto [output, h_n] = network_(x, {.initial = h0.value_or(Variable<double>()), .lengths = lengths});
+    return {output, h_n, std::nullopt};
+  }
+
+ private:
+  autograd::Generator generator_{1};
+  N network_;
+};
+
 }  // namespace
 
 std::unique_ptr<Network> make_network(const Case& c) {
@@ -47,6 +70,17 @@ std::unique_ptr<Network> make_network(const Case& c) {
                                                          .batch_first = flag("batch_first", false),
                                                          .bidirectional = flag("bidirectional", false),
                                                          .proj_size = c.get<std::size_t>("/config/proj_size", 0)});
+  const nn::LayersOptions options{.input_size = c.get<std::size_t>("/config/input_size"),
+                                  .hidden_size = c.get<std::size_t>("/config/hidden_size"),
+                                  .num_layers = c.get<std::size_t>("/config/num_layers", 1),
+                                  .bias = flag("bias", true),
+                                  .batch_first = flag("batch_first", false),
+                                  .bidirectional = flag("bidirectional", false)};
+  if (c.get<std::size_t>("/config/proj_size", 0) != 0) throw Unknown("config/proj_size of module \"" + module + "\"");
+  if (module == "GRU") return std::make_unique<HiddenNetwork<nn::GRU<double>>>(options);
+  if (module == "RNN" && (nonlinearity == "tanh" || nonlinearity == "relu"))
+    return std::make_unique<HiddenNetwork<nn::RNN<double>>>(
+        options, nonlinearity == "tanh" ? nn::Nonlinearity::tanh : nn::Nonlinearity::relu);
   throw Unknown("module \"" + module + "\"");
 }
 
