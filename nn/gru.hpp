@@ -54,6 +54,47 @@ struct GRUCell : RecurrentWeights<T> {
   }
 };
 
+/// The same with the reset before the product, as first published:  n = tanh(xn + (r h') U_nᵀ + b_n)  with U_n and b_n
+/// the last blocks of weight_hh and bias_hh.
+template <class T>
+struct GRUResetBeforeCell : RecurrentWeights<T> {
+  /// Throws ValueError for a size of 0.
+  GRUResetBeforeCell(const CellOptions& options, Generator& generator)
+      : RecurrentWeights<T>("gru", 3, options, generator) {}
+
+  /// The next state (batch, H), from a projected input (batch, 3H), which has both biases.
+  Variable<T> step(Variable<T> projected, Variable<T> h) {
+    Tape<T>& tape = autograd::tape_of("gru_cell", projected);
+    const Variable<T> weight = tape.parameter(this->weight_hh);
+    const Index hidden = static_cast<Index>(this->hidden_size());
+    const auto [xr, xz, xn] = autograd::blocks<3>(projected);
+    const auto [hr, hz] = autograd::blocks<2>(linear(h, slice(weight, 0, 0, 2 * hidden)));
+    const auto [rh, z] = reset(xr, xz, hr, hz, h);
+    return mix(xn, linear(rh, slice(weight, 0, 2 * hidden, 3 * hidden)), z, h);
+  }
+  Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(this->project(x), h); }
+  Variable<T> zero_state(Tape<T>& tape, std::size_t batch) const { return this->zeros(tape, batch); }
+
+  Description describe() const {
+    return {"GRUCell",
+            {{"input_size", this->input_size()},
+             {"hidden_size", this->hidden_size()},
+             {"gate_order", "rzn"},
+             {"reset_after", false}}};
+  }
+
+ private:
+  static constexpr auto reset = autograd::pointwise([](auto xr, auto xz, auto hr, auto hz, auto h_previous) {
+    const auto r = named("r", sigmoid(named("zr", xr + hr)));
+    const auto z = named("z", sigmoid(named("zz", xz + hz)));
+    return std::tuple{r * h_previous, z};
+  });
+  static constexpr auto mix = autograd::pointwise([](auto xn, auto hn, auto z, auto h_previous) {
+    const auto n = named("n", tanh(named("zn", xn + hn)));
+    return named("h", (1 - z) * n + z * h_previous);
+  });
+};
+
 /// Layers of GRU cells, with the names and results of PyTorch's.
 template <class T>
 class GRU {

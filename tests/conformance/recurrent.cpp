@@ -5,6 +5,8 @@
 #include "conformance/networks.hpp"
 #include "nn/cells.hpp"
 #include "nn/gru.hpp"
+#include "nn/input_gated_cell.hpp"
+#include "nn/lstm_variant_cell.hpp"
 #include "nn/lstm_variants.hpp"
 #include "nn/rnn.hpp"
 
@@ -41,6 +43,7 @@ struct Problem {
 
   /// Compares an output, and adds its share to the loss.
   void output(const std::string& name, Variable<double> value) {
+    if (name != "output" && !c.has("/" + name)) return;  // a cell without that state
     const Array<double> expected = c.tensor("/" + name);
     findings.compare(name, value.copy(), expected, allowed);
     if (!(value.shape() == autograd::shape_of(expected))) return;
@@ -115,27 +118,57 @@ void run_steps(const Case& c, Findings& findings, C cell) {
 
 using Parameters = std::vector<std::pair<std::string, Parameter<double>*>>;
 
-/// A cell with one bias, run over the sequence at once. `others` are its parameters besides Wx, Wh and b.
+/// Any cell over the sequence at once. `parameters` are the cell's, under the names of the case.
 template <class C>
-void run_sequence(const Case& c, Findings& findings, C one, Parameters (*others)(C&)) {
+void run_sequence(const Case& c, Findings& findings, C one, Parameters (*parameters_of_cell)(C&)) {
   nn::Recurrent<C> recurrent(std::move(one), {.reverse = c.get("/config/reverse", false)});
-  C& cell = recurrent.cell;
-  cell.bias_hh->update([](auto& values) { values.fill(0); });
-  Parameters parameters{{"Wx", &cell.weight_ih}, {"Wh", &cell.weight_hh}, {"b", &*cell.bias_ih}};
-  for (const auto& other : others(cell)) parameters.push_back(other);
+  const Parameters parameters = parameters_of_cell(recurrent.cell);
   load(parameters, c, "/params");
 
   Problem problem(c, findings, "T");
   for (const auto& [name, parameter] : parameters) problem.add_parameter(name, *parameter);
   const Variable<double> x = problem.leaf("input");
   check_input(c, x.shape(), "T");
-  const nn::LSTMState<double> initial{problem.leaf("h0"), problem.leaf("c0")};
   const std::vector<std::size_t> lengths = lengths_of(c);
-  const auto result = recurrent(x, {.initial = initial, .lengths = lengths});
-  problem.output("output", result.output);
-  problem.output("h_n", result.state.h);
-  problem.output("c_n", result.state.c);
+  if constexpr (std::is_same_v<nn::StateOf<C, double>, nn::LSTMState<double>>) {
+    nn::LSTMState<double> initial = recurrent.cell.zero_state(problem.tape, x.shape()[1]);
+    initial.h = problem.maybe("h0").value_or(initial.h);
+    initial.c = problem.maybe("c0").value_or(initial.c);
+    const auto result = recurrent(x, {.initial = initial, .lengths = lengths});
+    problem.output("output", result.output);
+    problem.output("h_n", result.state.h);
+    problem.output("c_n", result.state.c);
+  } else {
+    const auto result = recurrent(x, {.initial = problem.maybe("h0"), .lengths = lengths});
+    problem.output("output", result.output);
+    problem.output("h_n", result.state);
+  }
   problem.finish();
+}
+
+/// Of a cell with two biases under one name: the other one is 0.
+template <class C>
+Parameters with_one_bias(C& cell) {
+  cell.bias_hh->update([](auto& values) { values.fill(0); });
+  return {{"Wx", &cell.weight_ih}, {"Wh", &cell.weight_hh}, {"b", &*cell.bias_ih}};
+}
+
+Parameters of_variant(nn::LSTMVariantCell<double>& cell) {
+  Parameters all{{"Wx", &cell.weight_ih}, {"Wh", &cell.weight_hh}, {"b", &cell.bias}};
+  const auto maybe = [&](const char* name, auto& parameter) {
+    if (parameter) all.emplace_back(name, &*parameter);
+  };
+  maybe("Wp", cell.weight_hr);
+  maybe("pi", cell.peephole_i);
+  maybe("pf", cell.peephole_f);
+  maybe("po", cell.peephole_o);
+  if (cell.norm_x)
+    for (const auto& [gain, shift, norm] :
+         {std::tuple{"gx", "bx", &*cell.norm_x}, {"gh", "bh", &*cell.norm_h}, {"gc", "bc", &*cell.norm_c}}) {
+      all.emplace_back(gain, &norm->gain);
+      all.emplace_back(shift, &norm->shift);
+    }
+  return all;
 }
 
 }  // namespace
@@ -161,27 +194,56 @@ void run_cell(const Case& c, Findings& findings) {
 
 void run_lstm_variant(const Case& c, Findings& findings) {
   const auto cell = c.get<std::string>("/config/cell");
-  if (cell != "lstm") throw Unknown("cell \"" + cell + "\"");
-  if (c.has("/config/layernorm") || c.has("/config/layernorm_eps")) throw Unknown("config/layernorm");
-  const bool peephole = c.get("/config/peephole", false), coupled = c.get("/config/coupled", false);
-  const std::size_t projection = c.get<std::size_t>("/config/proj_size", 0);
-  if (projection && (peephole || coupled)) throw Unknown("config/proj_size of a cell with peepholes or coupled gates");
-  if (peephole && coupled) throw Unknown("config/coupled of a cell with peepholes");
+  const std::size_t input = c.get<std::size_t>("/config/input_size"),
+                    hidden = c.get<std::size_t>("/config/hidden_size");
+  nn::LSTMVariantOptions options{.input_size = input,
+                                 .hidden_size = hidden,
+                                 .peephole = c.get("/config/peephole", false),
+                                 .coupled = c.get("/config/coupled", false),
+                                 .proj_size = c.get<std::size_t>("/config/proj_size", 0)};
+  if (c.has("/config/layernorm")) {
+    options.norm_groups = c.get<std::size_t>("/config/layernorm/groups");
+    options.carry = c.get("/config/layernorm/carry", false);
+  }
+  options.eps = c.get("/config/layernorm_eps", options.eps);
+  const bool special = options.peephole || options.coupled || options.proj_size || options.norm_groups;
   autograd::Generator generator(1);
-  const nn::CellOptions options{c.get<std::size_t>("/config/input_size"), c.get<std::size_t>("/config/hidden_size")};
-  if (peephole)
-    return run_sequence<nn::PeepholeLSTMCell<double>>(c, findings, {options, generator}, [](auto& variant) {
-      return Parameters{{"pi", &variant.peephole_i}, {"pf", &variant.peephole_f}, {"po", &variant.peephole_o}};
-    });
-  if (coupled)
-    return run_sequence<nn::CoupledLSTMCell<double>>(c, findings, {options, generator},
-                                                     [](auto&) { return Parameters{}; });
+  if (cell == "source003" && !special)
+    return run_sequence(
+        c, findings, nn::InputGatedCell<double>({input, hidden}, generator), +[](nn::InputGatedCell<double>& gated) {
+          return Parameters{{"Wx", &gated.weight_ih}, {"b", &gated.bias}};
+        });
+  if (cell == "gru_reset_before" && !special)
+    return run_sequence(
+        c, findings, nn::GRUResetBeforeCell<double>({input, hidden}, generator),
+        +[](nn::GRUResetBeforeCell<double>& gru) {
+          return Parameters{
+              {"Wx", &gru.weight_ih}, {"Wh", &gru.weight_hh}, {"bx", &*gru.bias_ih}, {"bh", &*gru.bias_hh}};
+        });
+  if (cell != "lstm") throw Unknown("cell \"" + cell + "\"");
+
+  // Each as the general cell, and as the one made for it.
+  run_sequence(c, findings, nn::LSTMVariantCell<double>(options, generator), &of_variant);
+  if (options.norm_groups || (options.proj_size && (options.peephole || options.coupled)) ||
+      (options.peephole && options.coupled))
+    return;
+  if (options.peephole)
+    return run_sequence(
+        c, findings, nn::PeepholeLSTMCell<double>({input, hidden}, generator), +[](nn::PeepholeLSTMCell<double>& one) {
+          Parameters all = with_one_bias(one);
+          all.insert(all.end(), {{"pi", &one.peephole_i}, {"pf", &one.peephole_f}, {"po", &one.peephole_o}});
+          return all;
+        });
+  if (options.coupled)
+    return run_sequence(c, findings, nn::CoupledLSTMCell<double>({input, hidden}, generator),
+                        &with_one_bias<nn::CoupledLSTMCell<double>>);
   run_sequence(
       c, findings,
-      nn::LSTMCell<double>(
-          {.input_size = options.input_size, .hidden_size = options.hidden_size, .proj_size = projection}, generator),
+      nn::LSTMCell<double>({.input_size = input, .hidden_size = hidden, .proj_size = options.proj_size}, generator),
       +[](nn::LSTMCell<double>& lstm) {
-        return lstm.weight_hr ? Parameters{{"Wp", &*lstm.weight_hr}} : Parameters{};
+        Parameters all = with_one_bias(lstm);
+        if (lstm.weight_hr) all.emplace_back("Wp", &*lstm.weight_hr);
+        return all;
       });
 }
 

@@ -19,6 +19,16 @@ void for_each_cell(bool bias, auto f) {
   f("gru", nn::GRUCell<T>(options, generator));
   f("peephole", nn::PeepholeLSTMCell<T>(options, generator));
   f("coupled", nn::CoupledLSTMCell<T>(options, generator));
+  if (bias) {
+    f("gru, reset before", nn::GRUResetBeforeCell<T>(options, generator));
+    f("input gated", nn::InputGatedCell<T>({3, 5}, generator));
+    nn::LSTMVariantOptions variant{.input_size = 3, .hidden_size = 5, .peephole = true, .norm_groups = 4};
+    f("layer norm, peepholes", nn::LSTMVariantCell<T>(variant, generator));
+    variant.carry = variant.coupled = true;
+    variant.norm_groups = 3;
+    variant.proj_size = 2;
+    f("layer norm carried, coupled, projected", nn::LSTMVariantCell<T>(variant, generator));
+  }
   f("lstm", nn::LSTMCell<T>({.input_size = 3, .hidden_size = 5, .bias = bias}, generator));
 }
 

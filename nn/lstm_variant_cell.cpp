@@ -1,0 +1,116 @@
+#include "nn/lstm_variant_cell.hpp"
+
+#include <string>
+
+#include "autograd/error.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/elementary.hpp"
+
+namespace nn {
+
+using autograd::ValueError;
+
+template <class T>
+LSTMVariantCell<T>::LSTMVariantCell(const LSTMVariantOptions& options, Generator& generator) : options(options) {
+  const std::size_t input = options.input_size, hidden = options.hidden_size, projection = options.proj_size;
+  const std::size_t rows = options.gates() * hidden;
+  if (input == 0 || hidden == 0)
+    throw ValueError("lstm_variant: input_size and hidden_size must be positive, got " + std::to_string(input) +
+                     " and " + std::to_string(hidden));
+  if (projection >= hidden)
+    throw ValueError("lstm_variant: proj_size must be smaller than hidden_size, got " + std::to_string(projection) +
+                     " and " + std::to_string(hidden));
+  if (options.norm_groups > 1 && options.norm_groups != options.gates())
+    throw ValueError("lstm_variant: norm_groups must be 0, 1 or the number of gates, got " +
+                     std::to_string(options.norm_groups));
+  const auto draw = [&](const Shape& shape) { return Parameter<T>(uniform_fan<T>(shape, hidden, generator)); };
+  weight_ih = draw({rows, input});
+  weight_hh = draw({rows, projection ? projection : hidden});
+  bias = draw({rows});
+  if (projection) weight_hr = draw({projection, hidden});
+  if (options.peephole) {
+    peephole_i = draw({hidden});
+    if (!options.coupled) peephole_f = draw({hidden});
+    peephole_o = draw({hidden});
+  }
+  if (options.norm_groups) {
+    const auto norm = [](std::size_t columns) {
+      return Norm{Parameter<T>(autograd::full<T>({columns}, T(1))), Parameter<T>(autograd::zeros<T>({columns}))};
+    };
+    norm_x = norm(rows);
+    norm_h = norm(rows);
+    norm_c = norm(hidden);
+  }
+}
+
+template <class T>
+Variable<T> LSTMVariantCell<T>::normalized(Variable<T> a, Norm& norm, std::size_t groups) const {
+  Tape<T>& tape = a.tape();
+  const Shape whole = a.shape();
+  if (groups > 1) {
+    Shape grouped = whole;
+    grouped.back() = groups;
+    grouped.push_back(whole.back() / groups);
+    a = reshape(layer_norm(reshape(a, grouped), 1, options.eps), whole);
+  } else {
+    a = layer_norm(a, 1, options.eps);
+  }
+  return a * tape.parameter(norm.gain) + tape.parameter(norm.shift);
+}
+
+template <class T>
+Variable<T> LSTMVariantCell<T>::project(Variable<T> x) {
+  Tape<T>& tape = autograd::tape_of("lstm_variant_cell", x);
+  if (!norm_x) return linear(x, tape.parameter(weight_ih), tape.parameter(bias));
+  return normalized(linear(x, tape.parameter(weight_ih)), *norm_x, options.norm_groups) + tape.parameter(bias);
+}
+
+template <class T>
+LSTMState<T> LSTMVariantCell<T>::step(Variable<T> projected, const LSTMState<T>& state) {
+  Tape<T>& tape = autograd::tape_of("lstm_variant_cell", projected);
+  const Variable<T> weight = tape.parameter(weight_hh);
+  const Variable<T> z = norm_h ? projected + normalized(linear(state.h, weight), *norm_h, options.norm_groups)
+                               : linear(state.h, weight, projected);
+  const std::size_t hidden = options.hidden_size;
+  const auto gate = [&](std::size_t k) { return Variable<T>(autograd::Block<T>(z, k * hidden, hidden)); };
+  const auto peeped = [&](Variable<T> pre, std::optional<Parameter<T>>& peephole, Variable<T> c) {
+    return peephole ? pre + tape.parameter(*peephole) * c : pre;
+  };
+  const std::size_t last = options.gates() - 1;
+  const Variable<T> i = named("i", sigmoid(named("zi", peeped(gate(0), peephole_i, state.c))));
+  const Variable<T> f =
+      named("f", options.coupled ? 1 - i : sigmoid(named("zf", peeped(gate(1), peephole_f, state.c))));
+  const Variable<T> g = named("g", tanh(named("zg", gate(last - 1))));
+  Variable<T> c = f * state.c + i * g;
+  if (norm_c && options.carry) c = normalized(c, *norm_c, 1);
+  c = named("c", c);
+  const Variable<T> o = named("o", sigmoid(named("zo", peeped(gate(last), peephole_o, c))));
+  const Variable<T> h = named("h", o * tanh(norm_c && !options.carry ? normalized(c, *norm_c, 1) : c));
+  return {weight_hr ? linear(h, tape.parameter(*weight_hr)) : h, c};
+}
+
+template <class T>
+LSTMState<T> LSTMVariantCell<T>::zero_state(Tape<T>& tape, std::size_t batch) const {
+  const std::size_t hidden = options.hidden_size;
+  return {tape.constant({batch, options.proj_size ? options.proj_size : hidden}, T(0)),
+          tape.constant({batch, hidden}, T(0))};
+}
+
+template <class T>
+Description LSTMVariantCell<T>::describe() const {
+  return {"LSTMVariantCell",
+          {{"input_size", options.input_size},
+           {"hidden_size", options.hidden_size},
+           {"peephole", options.peephole},
+           {"coupled", options.coupled},
+           {"proj_size", options.proj_size},
+           {"norm_groups", options.norm_groups},
+           {"carry", options.carry},
+           {"eps", options.eps},
+           {"gate_order", options.coupled ? "igo" : "ifgo"}}};
+}
+
+template struct LSTMVariantCell<float>;
+template struct LSTMVariantCell<double>;
+
+}  // namespace nn
