@@ -39,6 +39,14 @@ std::string step_text(const Tape<T>& tape, const Step<T>& step) {
   return label(tape, step.first_output) + " = " + detail::call_text(tape, step);
 }
 
+/// ", recorded in model(Tape&) (model.cpp:12)", if the tape kept it.
+template <class T>
+std::string site_text(const Tape<T>& tape, std::size_t index) {
+  const CallSite* const site = tape.call_site(index);
+  const std::string text = site ? to_string(*site) : std::string();
+  return text.empty() ? text : ", recorded in " + text;
+}
+
 template <class T>
 std::string element_text(const T* values, const Finding& finding, const Shape& shape) {
   return std::to_string(values[finding.at]) + " at " + place(finding.at, shape) + " of " + to_string(shape);
@@ -66,7 +74,7 @@ std::optional<Anomaly> first_anomaly(const Tape<T>& tape) {
       if (finding.badness <= before || (step.input_count == 0 && finding.badness < 2)) continue;
       return Anomaly{index, false,
                      "step " + std::to_string(index) + ", " + step_text(tape, step) + ", is the first to hold " +
-                         element_text(slot.value, finding, *slot.shape)};
+                         element_text(slot.value, finding, *slot.shape) + site_text(tape, index)};
     }
   }
   for (std::size_t index = tape.size(); index-- > 0;) {
@@ -80,7 +88,7 @@ std::optional<Anomaly> first_anomaly(const Tape<T>& tape) {
       return Anomaly{index, true,
                      "backward through step " + std::to_string(index) + ", " + step_text(tape, step) +
                          ": the gradient of " + label(tape, id) + " is the first to hold " +
-                         element_text(tape.slot(id).gradient, finding, *tape.slot(id).shape)};
+                         element_text(tape.slot(id).gradient, finding, *tape.slot(id).shape) + site_text(tape, index)};
     }
   }
   return std::nullopt;

@@ -181,10 +181,10 @@ std::array<Shape, N> as_array(const std::array<Shape, N>& shapes) {
   return shapes;
 }
 
-/// Records a structural rule over checked inputs.
+/// Records a structural rule over checked inputs; `joined` is where the first output lies already, if it does.
 template <class Rule, class T>
 auto record_structural(const Rule& rule, Tape<T>& tape, std::span<const SlotId> ids, std::span<const Shape*> shapes,
-                       std::span<Operand<const T>> operands) {
+                       std::span<Operand<const T>> operands, T* joined = nullptr) {
   bool needs_gradient = false;
   for (std::size_t k = 0; k < ids.size(); ++k) {
     const Slot<T>& slot = tape.slot(ids[k]);
@@ -197,7 +197,10 @@ auto record_structural(const Rule& rule, Tape<T>& tape, std::span<const SlotId> 
   const SlotId first = static_cast<SlotId>(tape.slot_count());
   for (std::size_t k = 0; k < out.size(); ++k) {
     const Shape* shape = tape.keep(inferred[k]);
-    out[k] = {tape.value(tape.new_slot(shape, shape->elements(), needs_gradient && Rule::info.differentiable)), shape};
+    const bool reaches = needs_gradient && Rule::info.differentiable;
+    const SlotId id = k == 0 && joined ? tape.new_joined(joined, shape, shape->elements(), reaches)
+                                       : tape.new_slot(shape, shape->elements(), reaches);
+    out[k] = {tape.value(id), shape};
   }
   try {
     rule.forward(ForwardCall<T>{operands, out});

@@ -265,6 +265,7 @@ struct PointwiseFunction {
     rule.find_shared(ids, widths);
     if (needs_gradient) {
       static const std::size_t dear = kernels::memo_size<T, N>(f);
+      // One more than is kept: where nothing is, the memo still says that a gradient is wanted.
       rule.memo = tape.room(kernels::blocks_of<T>(rule.extent) * dear * detail::lane_width<T> + 1);
     }
 

@@ -82,16 +82,29 @@ Variable<T> Tape<T>::parameter(Parameter<T>& parameter) {
 }
 
 template <class T>
+void Tape<T>::keep_call_site() {
+  call_sites_.resize(steps_.size());  // those of steps that were rewound are forgotten
+  call_sites_.resize(steps_.size() + 1);
+  call_sites_.back() = autograd::call_site();
+}
+
+template <class T>
 const T* Tape<T>::packed(SlotId id, bool transpose, bool now) {
-  auto entry = std::find_if(packed_.begin(), packed_.end(),
-                            [&](const Packed& p) { return p.slot == id && p.transpose == transpose; });
+  SlotId source = id;
+  while (slots_[source].source != Slot<T>::no_source) source = slots_[source].source;
+  const Slot<T>& matrix = slots_[id];
+  auto entry = std::find_if(packed_.begin(), packed_.end(), [&](const Packed& p) {
+    const Slot<T>& other = slots_[p.slot];
+    return p.source == source && p.transpose == transpose && other.value == matrix.value &&
+           *other.shape == *matrix.shape;
+  });
   if (entry == packed_.end()) {
-    entry = packed_.insert(entry, {id, transpose, nullptr, 0});
+    entry = packed_.insert(entry, {id, source, transpose, nullptr, 0});
     if (!now && !repeat_) return nullptr;
   }
   if (!entry->values) {
     entry->values = values_.template allocate<T>(
-        kernels::packed_size<T>((*slots_[id].shape)[transpose ? 1 : 0], (*slots_[id].shape)[transpose ? 0 : 1]));
+        kernels::packed_size<T>((*matrix.shape)[transpose ? 1 : 0], (*matrix.shape)[transpose ? 0 : 1]));
     entry->made_at = slots_.size();
     pack(*entry);
   }
@@ -230,28 +243,27 @@ template <class T>
 void Tape<T>::replay() {
   check_replay();
   for (Binding& binding : parameters_) binding.version = binding.parameter->version();
-  bool computed_weights = false;
-  for (const Packed& entry : packed_) {
-    if (entry.values && slots_[entry.slot].parameter) pack(entry);
-    computed_weights |= !slots_[entry.slot].parameter;
-  }
   for (const Step<T>& step : steps_) {
-    if (step.input_count == 0 || slots_[step.first_output].source != Slot<T>::no_source) continue;
-    auto& operands = scratch(step.input_count).operands;
-    results_.resize(step.output_count);
-    for (std::size_t k = 0; k < step.input_count; ++k) {
-      const Slot<T>& slot = slots_[input(step, k)];
-      operands[k] = {slot.value, slot.shape};
-    }
-    for (std::uint32_t k = 0; k < step.output_count; ++k) {
-      const Slot<T>& slot = slots_[step.first_output + k];
-      results_[k] = {slot.value, slot.shape};
-    }
-    step.op->forward(step.rule, ForwardCall<T>{operands, results_});
-    if (computed_weights)
-      for (const Packed& entry : packed_)
-        if (entry.values && entry.slot - step.first_output < step.output_count) pack(entry);
+    if (slots_[step.first_output].source != Slot<T>::no_source) continue;
+    if (step.input_count > 0) compute(step);
+    for (const Packed& entry : packed_)
+      if (entry.values && entry.source - step.first_output < step.output_count) pack(entry);
   }
+}
+
+template <class T>
+void Tape<T>::compute(const Step<T>& step) {
+  auto& operands = scratch(step.input_count).operands;
+  results_.resize(step.output_count);
+  for (std::size_t k = 0; k < step.input_count; ++k) {
+    const Slot<T>& slot = slots_[input(step, k)];
+    operands[k] = {slot.value, slot.shape};
+  }
+  for (std::uint32_t k = 0; k < step.output_count; ++k) {
+    const Slot<T>& slot = slots_[step.first_output + k];
+    results_[k] = {slot.value, slot.shape};
+  }
+  step.op->forward(step.rule, ForwardCall<T>{operands, results_});
 }
 
 // The sweep.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "autograd/arena.hpp"
+#include "autograd/call_site.hpp"
 #include "autograd/kernels/product_sums.hpp"
 #include "autograd/log.hpp"
 #include "autograd/op.hpp"
@@ -172,6 +173,14 @@ class Tape {
   void watch(std::string_view name) { watched_names_.push_back(name); }
   bool watches_names() const { return !watched_names_.empty(); }
 
+  /// From now on keeps where in the program each step is recorded, for first_anomaly() to say: about a microsecond and
+  /// 200 bytes a step.
+  void keep_call_sites() { keeps_call_sites_ = true; }
+  /// Of tape.step(index); null where it was not kept.
+  const CallSite* call_site(std::size_t index) const {
+    return index < call_sites_.size() && call_sites_[index][0] ? &call_sites_[index] : nullptr;
+  }
+
   Mark mark() const;
   /// Forgets everything recorded after the mark; handles from before it stay valid.
   /// Throws TapeError for a mark that the tape was rewound past.
@@ -308,6 +317,7 @@ class Tape {
       slots_[id].consumed |= reads;
       inputs_.push_back(id);
     }
+    if (keeps_call_sites_) keep_call_site();
     steps_.push_back({op, rule, first_input, static_cast<std::uint32_t>(inputs.size()), first_output, output_count});
   }
   T* value(SlotId id) { return slots_[id].value; }
@@ -377,7 +387,8 @@ class Tape {
     std::uint32_t allocated;  ///< the last sweep in which `gradients` had memory
   };
   struct Packed {
-    SlotId slot;
+    SlotId slot;    ///< the first of those with this memory and shape
+    SlotId source;  ///< whose memory it is
     bool transpose;
     T* values;
     std::size_t made_at;  ///< number of slots then
@@ -409,6 +420,8 @@ class Tape {
   bool holds(const Mark& mark) const;
   void check_parameters() const;
   void check_replay() const;
+  void compute(const Step<T>& step);
+  void keep_call_site();
   void pack(const Packed& entry);
   void sweep(SlotId output, const T* output_gradient);
   void sweep_aliases(const Step<T>& step);
@@ -432,6 +445,8 @@ class Tape {
   Log<Name> names_;
   std::vector<std::string_view> watched_names_;
   std::vector<Packed> packed_;
+  bool keeps_call_sites_ = false;
+  std::vector<CallSite> call_sites_;
   std::array<const Shape*, 8> recent_shapes_{};
   std::size_t next_recent_ = 0;
   ValueArena values_;

@@ -17,7 +17,10 @@ using autograd::Variable;
 //
 //   output(state)  what the next layer reads. Found by default where the state has a member h; any other state brings
 //                  an overload in its own namespace.
-//   State::map     only for sequences of different lengths: f of each component, taken from several states at once,
+//   with_output(state, h)  only for dropout of what is carried: the state with another such part. Found like output().
+//   State::map     only for sequences of different lengths, and for initial states that are learnt: f of each
+//   component,
+//                  taken from several states at once,
 //
 //                      static State map(auto&& f, const auto&... states) { return {f(states.h...), f(states.c...)}; }
 
@@ -29,6 +32,18 @@ Variable<T> output(Variable<T> state) {
 template <class State>
 requires requires(const State& state) { state.h; }
 auto output(const State& state) { return state.h; }
+
+/// The state with h in that part.
+template <class T>
+Variable<T> with_output(Variable<T>, Variable<T> h) {
+  return h;
+}
+template <class State>
+requires requires(const State& state) { state.h; }
+State with_output(State state, decltype(state.h) h) {
+  state.h = h;
+  return state;
+}
 
 /// f of each component of the states, which are of one type.
 template <class F, class T, std::same_as<Variable<T>>... Rest>

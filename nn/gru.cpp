@@ -3,16 +3,13 @@
 namespace nn {
 
 template <class T>
-GRU<T>::GRU(const LayersOptions& options, Generator& generator)
-    : layers_("gru", options, options.hidden_size, [&](std::size_t input_size) {
-        return GRUCell<T>({input_size, options.hidden_size, options.bias}, generator);
+GRU<T>::GRU(const LayersOptions& options, Generator& generator, const GateNonlinearities& nonlinearities)
+    : HiddenLayers<T, GRUCell<T>>("gru", options, [&](std::size_t input_size) {
+        return GRUCell<T>({input_size, options.hidden_size, options.bias}, generator, nonlinearities);
       }) {}
 
-template <class T>
-HiddenResult<T> GRU<T>::operator()(Variable<T> x, const HiddenCall<T>& call) {
-  return run_hidden(layers_, x, call);
-}
-
+template class HiddenLayers<float, GRUCell<float>>;
+template class HiddenLayers<double, GRUCell<double>>;
 template class GRU<float>;
 template class GRU<double>;
 

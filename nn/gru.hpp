@@ -1,20 +1,21 @@
 // GRUCell: the gated recurrent unit.
 #pragma once
 
-#include "autograd/pointwise.hpp"
 #include "nn/description.hpp"
 #include "nn/layers.hpp"
+#include "nn/nonlinearity.hpp"
 #include "nn/recurrent_weights.hpp"
 
 namespace nn {
 
-inline constexpr auto gru_update =
-    autograd::pointwise([](auto xr, auto xz, auto xn, auto hr, auto hz, auto hn, auto h_previous) {
-      const auto r = named("r", sigmoid(named("zr", xr + hr)));
-      const auto z = named("z", sigmoid(named("zz", xz + hz)));
-      const auto n = named("n", tanh(named("zn", xn + r * hn)));
-      return named("h", (1 - z) * n + z * h_previous);
-    });
+inline constexpr GatedUpdate gru_update([](auto gate, auto candidate, auto) {
+  return [=](auto xr, auto xz, auto xn, auto hr, auto hz, auto hn, auto h_previous) {
+    const auto r = named("r", gate(named("zr", xr + hr)));
+    const auto z = named("z", gate(named("zz", xz + hz)));
+    const auto n = named("n", candidate(named("zn", xn + r * hn)));
+    return named("h", (1 - z) * n + z * h_previous);
+  };
+});
 
 /// The gated recurrent unit (Cho et al. 2014), which resets after the product, as PyTorch and cuDNN do; row blocks
 /// r, z, n:
@@ -22,10 +23,15 @@ inline constexpr auto gru_update =
 ///   [xr | xz | xn] = x W_ihᵀ + b_ih,  [hr | hz | hn] = h' W_hhᵀ + b_hh
 ///   r = σ(xr + hr),  z = σ(xz + hz),  n = tanh(xn + r hn)
 ///   h = (1 - z) n + z h'
+///
+/// with other nonlinearities in the places of σ and tanh, if they are given.
 template <class T>
 struct GRUCell : RecurrentWeights<T> {
+  GateNonlinearities nonlinearities;
+
   /// Throws ValueError for a size of 0.
-  GRUCell(const CellOptions& options, Generator& generator) : RecurrentWeights<T>("gru", 3, options, generator) {}
+  GRUCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
+      : RecurrentWeights<T>("gru", 3, options, generator), nonlinearities(nonlinearities) {}
 
   /// x W_ihᵀ + b_ih, for a step (batch, I) or a whole sequence (time, batch, I).
   Variable<T> project(Variable<T> x) { return product(x, this->weight_ih, this->bias_ih); }
@@ -34,17 +40,19 @@ struct GRUCell : RecurrentWeights<T> {
   Variable<T> step(Variable<T> projected, Variable<T> h) {
     const auto [xr, xz, xn] = autograd::blocks<3>(projected);
     const auto [hr, hz, hn] = autograd::blocks<3>(product(h, this->weight_hh, this->bias_hh));
-    return gru_update(xr, xz, xn, hr, hz, hn, h);
+    return gru_update(nonlinearities, xr, xz, xn, hr, hz, hn, h);
   }
   Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(project(x), h); }
   Variable<T> zero_state(Tape<T>& tape, std::size_t batch) const { return this->zeros(tape, batch); }
 
   Description describe() const {
-    return {"GRUCell",
-            {{"input_size", this->input_size()},
-             {"hidden_size", this->hidden_size()},
-             {"gate_order", "rzn"},
-             {"reset_after", true}}};
+    Description description{"GRUCell",
+                            {{"input_size", this->input_size()},
+                             {"hidden_size", this->hidden_size()},
+                             {"gate_order", "rzn"},
+                             {"reset_after", true}}};
+    add_to(description, nonlinearities);
+    return description;
   }
 
  private:
@@ -58,9 +66,11 @@ struct GRUCell : RecurrentWeights<T> {
 /// the last blocks of weight_hh and bias_hh.
 template <class T>
 struct GRUResetBeforeCell : RecurrentWeights<T> {
+  GateNonlinearities nonlinearities;
+
   /// Throws ValueError for a size of 0.
-  GRUResetBeforeCell(const CellOptions& options, Generator& generator)
-      : RecurrentWeights<T>("gru", 3, options, generator) {}
+  GRUResetBeforeCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
+      : RecurrentWeights<T>("gru", 3, options, generator), nonlinearities(nonlinearities) {}
 
   /// The next state (batch, H), from a projected input (batch, 3H), which has both biases.
   Variable<T> step(Variable<T> projected, Variable<T> h) {
@@ -69,63 +79,63 @@ struct GRUResetBeforeCell : RecurrentWeights<T> {
     const Index hidden = static_cast<Index>(this->hidden_size());
     const auto [xr, xz, xn] = autograd::blocks<3>(projected);
     const auto [hr, hz] = autograd::blocks<2>(linear(h, slice(weight, 0, 0, 2 * hidden)));
-    const auto [rh, z] = reset(xr, xz, hr, hz, h);
-    return mix(xn, linear(rh, slice(weight, 0, 2 * hidden, 3 * hidden)), z, h);
+    const auto [rh, z] = reset(nonlinearities, xr, xz, hr, hz, h);
+    return mix(nonlinearities, xn, linear(rh, slice(weight, 0, 2 * hidden, 3 * hidden)), z, h);
   }
   Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(this->project(x), h); }
   Variable<T> zero_state(Tape<T>& tape, std::size_t batch) const { return this->zeros(tape, batch); }
 
   Description describe() const {
-    return {"GRUCell",
-            {{"input_size", this->input_size()},
-             {"hidden_size", this->hidden_size()},
-             {"gate_order", "rzn"},
-             {"reset_after", false}}};
+    Description description{"GRUCell",
+                            {{"input_size", this->input_size()},
+                             {"hidden_size", this->hidden_size()},
+                             {"gate_order", "rzn"},
+                             {"reset_after", false}}};
+    add_to(description, nonlinearities);
+    return description;
   }
 
  private:
-  static constexpr auto reset = autograd::pointwise([](auto xr, auto xz, auto hr, auto hz, auto h_previous) {
-    const auto r = named("r", sigmoid(named("zr", xr + hr)));
-    const auto z = named("z", sigmoid(named("zz", xz + hz)));
-    return std::tuple{r * h_previous, z};
-  });
-  static constexpr auto mix = autograd::pointwise([](auto xn, auto hn, auto z, auto h_previous) {
-    const auto n = named("n", tanh(named("zn", xn + hn)));
-    return named("h", (1 - z) * n + z * h_previous);
-  });
+  static constexpr GatedUpdate reset{[](auto gate, auto, auto) {
+    return [=](auto xr, auto xz, auto hr, auto hz, auto h_previous) {
+      const auto r = named("r", gate(named("zr", xr + hr)));
+      const auto z = named("z", gate(named("zz", xz + hz)));
+      return std::tuple{r * h_previous, z};
+    };
+  }};
+  static constexpr GatedUpdate mix{[](auto, auto candidate, auto) {
+    return [=](auto xn, auto hn, auto z, auto h_previous) {
+      const auto n = named("n", candidate(named("zn", xn + hn)));
+      return named("h", (1 - z) * n + z * h_previous);
+    };
+  }};
 };
 
 /// Layers of GRU cells, with the names and results of PyTorch's.
 template <class T>
-class GRU {
+class GRU : public HiddenLayers<T, GRUCell<T>> {
  public:
-  /// Drawn in the order of visit(). Throws ValueError for a size or a number of layers of 0, or a dropout outside [0,
-  /// 1).
-  GRU(const LayersOptions& options, Generator& generator);
-
-  const LayersOptions& options() const { return layers_.options(); }
-
-  /// Throws ShapeError where x or the initial state does not fit, ValueError for a length beyond the steps of x.
-  HiddenResult<T> operator()(Variable<T> x, const HiddenCall<T>& call = {});
+  /// Drawn in the order of visit(). Throws ValueError for a size or a number of layers of 0, or a dropout outside
+  /// [0, 1); ShapeError for a residual connection between different numbers of features.
+  GRU(const LayersOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {});
 
   Description describe() const {
-    const LayersOptions& o = options();
-    return {"GRU",
-            {{"input_size", o.input_size},
-             {"hidden_size", o.hidden_size},
-             {"num_layers", o.num_layers},
-             {"bidirectional", o.bidirectional},
-             {"gate_order", "rzn"},
-             {"reset_after", true}}};
+    const LayersOptions& o = this->options();
+    Description description{"GRU",
+                            {{"input_size", o.input_size},
+                             {"hidden_size", o.hidden_size},
+                             {"num_layers", o.num_layers},
+                             {"bidirectional", o.bidirectional},
+                             {"residual", o.residual},
+                             {"gate_order", "rzn"},
+                             {"reset_after", true}}};
+    add_to(description, this->layers_.cell(0).nonlinearities);
+    return description;
   }
-
-  /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on with `_l0_reverse`, `_l1`.
-  static void visit(auto& self, auto&& visitor) { self.layers_.visit(self.layers_, visitor); }
-
- private:
-  RecurrentLayers<T, GRUCell<T>> layers_;
 };
 
+extern template class HiddenLayers<float, GRUCell<float>>;
+extern template class HiddenLayers<double, GRUCell<double>>;
 extern template class GRU<float>;
 extern template class GRU<double>;
 

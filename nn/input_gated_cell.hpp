@@ -46,7 +46,7 @@ struct InputGatedCell {
   }
   LSTMState<T> operator()(Variable<T> x, const LSTMState<T>& state) { return step(project(x), state); }
   LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const {
-    return {tape.constant({batch, hidden_size()}, T(0)), tape.constant({batch, hidden_size()}, T(0))};
+    return LSTMState<T>::zeros(tape, batch, hidden_size(), hidden_size());
   }
 
   static void visit(auto& self, auto&& visitor) {

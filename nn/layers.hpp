@@ -20,70 +20,98 @@ struct LayersOptions {
   bool bias = true;
   bool batch_first = false;  ///< input and output are (batch, time, feature); states are not affected
   bool bidirectional = false;
-  double dropout = 0;     ///< between layers, in training
-  std::string name = {};  ///< for error texts
+  double dropout = 0;            ///< between layers, in training
+  double input_dropout = 0;      ///< variational, in training: see Recurrent
+  double recurrent_dropout = 0;  ///< the same of what cells carry from step to step
+  bool residual = false;         ///< every layer's input is added to its output
+  std::string name = {};         ///< for error texts
 
   std::size_t directions() const { return bidirectional ? 2 : 1; }
 };
 
 namespace detail {
 
-/// `lstm "encoder"`, how errors begin. Throws ValueError for no layer, or a dropout outside [0, 1).
-std::string check_layers(const char* network, const LayersOptions& options);
+/// `lstm "encoder"`, how errors begin. Throws ValueError for no layer, or a dropout outside [0, 1), ShapeError for a
+/// residual connection that does not fit.
+std::string check_layers(const char* network, const LayersOptions& options, std::size_t output_size);
 /// Throws ShapeError or ValueError for an input or lengths that do not fit.
 void check_layers_input(const std::string& label, const LayersOptions& options, const Shape& input,
-                        std::span<const std::size_t> lengths);
+                        std::span<const std::size_t> lengths, const Shape* mask);
 /// Throws ShapeError for an initial state `what` of another shape; `width` is the option that its last axis is.
 void check_layers_state(const std::string& label, const char* what, const Shape& shape, const Shape& expected,
                         const char* width);
 
+/// Throws ShapeError unless there are as many initial states as cells, or none.
+void check_initial_count(const std::string& label, std::size_t given, std::size_t cells);
+
 }  // namespace detail
 
-/// L layers in D directions, each on the output of the layer below; states are at index layer D + direction. The steps,
-/// and what different lengths mean, are the cell's and Recurrent's.
+/// L layers in D directions of any cell, each on the output of the layer below; states are at index layer D +
+/// direction. The steps, and what lengths and dropout mean, are the cell's and Recurrent's.
 template <class T, class C>
 class RecurrentLayers {
  public:
   using State = StateOf<C, T>;
 
+  /// How to run one batch.
+  struct Call {
+    std::span<const State> initial = {};        ///< of every cell; the cells' own if not given
+    std::span<const std::size_t> lengths = {};  ///< of each sequence; all steps if not given
+    Variable<T> mask = {};                      ///< instead of lengths: 1 where a sequence has a step; axes as of x
+    Generator* dropout = nullptr;               ///< given in training: draws the dropout
+  };
   struct Result {
     Variable<T> output;             ///< (T, B, D R), or (B, T, D R) with batch_first; first forward, then reverse
     std::span<const State> states;  ///< after the last step of each cell; they live as long as the recording
   };
 
-  /// make(input_size) is a new cell, whose output has `output_size` features.
+  /// make(input_size) is a new cell, whose output has `output_size` features. `network` is how error texts begin.
+  /// Throws ValueError for no layers or a dropout outside [0, 1), ShapeError for a residual connection between
+  /// different numbers of features.
   RecurrentLayers(const char* network, const LayersOptions& options, std::size_t output_size, auto make)
-      : options_(options), label_(detail::check_layers(network, options)) {
+      : options_(options), label_(detail::check_layers(network, options, output_size)) {
     for (std::size_t layer = 0; layer < options.num_layers; ++layer)
       for (std::size_t direction = 0; direction < options.directions(); ++direction)
         cells_.emplace_back(make(layer == 0 ? options.input_size : options.directions() * output_size),
-                            RecurrentOptions{.reverse = direction == 1});
+                            RecurrentOptions{.reverse = direction == 1,
+                                             .input_dropout = options.input_dropout,
+                                             .recurrent_dropout = options.recurrent_dropout});
   }
 
   const LayersOptions& options() const { return options_; }
   const std::string& label() const { return label_; }
   std::size_t count() const { return cells_.size(); }
+  C& cell(std::size_t k) { return cells_[k].cell; }
   const C& cell(std::size_t k) const { return cells_[k].cell; }
 
-  /// How many sequences x has. Throws ShapeError or ValueError where x or the lengths do not fit.
-  std::size_t check(Variable<T> x, std::span<const std::size_t> lengths) const {
-    detail::check_layers_input(label_, options_, x.shape(), lengths);
+  /// How many sequences x has. Throws ShapeError or ValueError where x, the lengths or the mask do not fit.
+  std::size_t check(Variable<T> x, std::span<const std::size_t> lengths, Variable<T> mask) const {
+    detail::check_layers_input(label_, options_, x.shape(), lengths, mask ? &mask.shape() : nullptr);
     return x.shape()[options_.batch_first ? 0 : 1];
   }
 
-  /// initial(k) is the first state of cell k. `generator` is given in training: it draws the dropout between layers.
-  Result operator()(Variable<T> x, auto initial, std::span<const std::size_t> lengths, Generator* generator) {
+  /// Throws ShapeError or ValueError where x, the lengths, the mask or the number of initial states do not fit.
+  Result operator()(Variable<T> x, const Call& call = {}) {
+    check(x, call.lengths, call.mask);
+    detail::check_initial_count(label_, call.initial.size(), count());
     const std::span<State> states = x.tape().template list<State>(count());
+    const Variable<T> mask = call.mask && options_.batch_first ? transpose(call.mask, 0, 1) : call.mask;
     if (options_.batch_first) x = transpose(x, 0, 1);
+    const detail::Presence<T> present(x.tape(), call.lengths, mask, x.shape()[0]);
     for (std::size_t k = 0; k < count();) {
       std::array<Variable<T>, 2> sides;
       for (std::size_t direction = 0; direction < options_.directions(); ++direction, ++k) {
-        const auto result = cells_[k](x, {.initial = initial(k), .lengths = lengths});
+        const auto result = cells_[k](
+            x, {.initial = call.initial.empty() ? std::optional<State>() : std::optional<State>(call.initial[k]),
+                .lengths = call.lengths,
+                .mask = mask,
+                .dropout = call.dropout});
         sides[direction] = result.output;
         states[k] = result.state;
       }
-      x = options_.bidirectional ? autograd::concat({sides[0], sides[1]}, 2) : sides[0];
-      if (generator && options_.dropout > 0 && k < count()) x = dropout(x, options_.dropout, *generator);
+      const Variable<T> y = options_.bidirectional ? autograd::concat({sides[0], sides[1]}, 2) : sides[0];
+      x = options_.residual ? present.residual(label_, y, x) : y;
+      if (call.dropout && options_.dropout > 0 && k < count()) x = dropout(x, options_.dropout, *call.dropout);
     }
     if (options_.batch_first) x = transpose(x, 0, 1);
     return {x, states};
@@ -110,7 +138,8 @@ template <class T>
 struct HiddenCall {
   Variable<T> initial = {};                   ///< h (L D, B, H); zeros where not given
   std::span<const std::size_t> lengths = {};  ///< of each sequence; all steps if not given
-  Generator* dropout = nullptr;               ///< given in training: draws the dropout between layers
+  Variable<T> mask = {};                      ///< instead of lengths: 1 where a sequence has a step; axes as of x
+  Generator* dropout = nullptr;               ///< given in training: draws the dropout
 };
 
 template <class T>
@@ -119,19 +148,37 @@ struct HiddenResult {
   Variable<T> h_n;     ///< (L D, B, H)
 };
 
-/// Throws ShapeError where x or the initial state does not fit, ValueError for a length beyond the steps of x.
+/// RecurrentLayers of cells whose state is h (B, H), with the results of PyTorch's GRU and RNN.
 template <class T, class C>
-HiddenResult<T> run_hidden(RecurrentLayers<T, C>& layers, Variable<T> x, const HiddenCall<T>& call) {
-  Tape<T>& tape = autograd::tape_of(layers.label().c_str(), x);
-  const std::size_t batch = layers.check(x, call.lengths), hidden = layers.options().hidden_size;
-  if (call.initial)
-    detail::check_layers_state(layers.label(), "h", call.initial.shape(), {layers.count(), batch, hidden},
-                               "hidden_size");
-  const auto initial = [&](std::size_t k) {
-    return call.initial ? select(call.initial, 0, static_cast<Index>(k)) : layers.cell(k).zero_state(tape, batch);
-  };
-  const auto [output, states] = layers(x, initial, call.lengths, call.dropout);
-  return {output, autograd::stack<T>(states, 0)};
-}
+class HiddenLayers {
+ public:
+  const LayersOptions& options() const { return layers_.options(); }
+
+  /// Throws ShapeError where x, the mask or the initial state does not fit, ValueError for a length beyond the steps
+  /// of x.
+  HiddenResult<T> operator()(Variable<T> x, const HiddenCall<T>& call = {}) {
+    Tape<T>& tape = autograd::tape_of(layers_.label().c_str(), x);
+    const std::size_t batch = layers_.check(x, call.lengths, call.mask), count = layers_.count();
+    std::span<Variable<T>> initial;
+    if (call.initial) {
+      detail::check_layers_state(layers_.label(), "h", call.initial.shape(), {count, batch, options().hidden_size},
+                                 "hidden_size");
+      initial = tape.template list<Variable<T>>(count);
+      autograd::unbind(call.initial, initial);
+    }
+    const auto [output, states] =
+        layers_(x, {.initial = initial, .lengths = call.lengths, .mask = call.mask, .dropout = call.dropout});
+    return {output, autograd::stack<T>(states, 0)};
+  }
+
+  /// `weight_ih_l0`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, and so on with `_l0_reverse`, `_l1`.
+  static void visit(auto& self, auto&& visitor) { self.layers_.visit(self.layers_, visitor); }
+
+ protected:
+  HiddenLayers(const char* network, const LayersOptions& options, auto make)
+      : layers_(network, options, options.hidden_size, make) {}
+
+  RecurrentLayers<T, C> layers_;
+};
 
 }  // namespace nn

@@ -77,37 +77,39 @@ LSTMState<T> LSTMVariantCell<T>::step(Variable<T> projected, const LSTMState<T>&
     return peephole ? pre + tape.parameter(*peephole) * c : pre;
   };
   const std::size_t last = options.gates() - 1;
-  const Variable<T> i = named("i", sigmoid(named("zi", peeped(gate(0), peephole_i, state.c))));
+  const GateNonlinearities& by = options.nonlinearities;
+  const Variable<T> i = named("i", activate(by.gate, named("zi", peeped(gate(0), peephole_i, state.c))));
   const Variable<T> f =
-      named("f", options.coupled ? 1 - i : sigmoid(named("zf", peeped(gate(1), peephole_f, state.c))));
-  const Variable<T> g = named("g", tanh(named("zg", gate(last - 1))));
+      named("f", options.coupled ? 1 - i : activate(by.gate, named("zf", peeped(gate(1), peephole_f, state.c))));
+  const Variable<T> g = named("g", activate(by.candidate, named("zg", gate(last - 1))));
   Variable<T> c = f * state.c + i * g;
   if (norm_c && options.carry) c = normalized(c, *norm_c, 1);
   c = named("c", c);
-  const Variable<T> o = named("o", sigmoid(named("zo", peeped(gate(last), peephole_o, c))));
-  const Variable<T> h = named("h", o * tanh(norm_c && !options.carry ? normalized(c, *norm_c, 1) : c));
+  const Variable<T> o = named("o", activate(by.gate, named("zo", peeped(gate(last), peephole_o, c))));
+  const Variable<T> h = named("h", o * activate(by.hidden, norm_c && !options.carry ? normalized(c, *norm_c, 1) : c));
   return {weight_hr ? linear(h, tape.parameter(*weight_hr)) : h, c};
 }
 
 template <class T>
 LSTMState<T> LSTMVariantCell<T>::zero_state(Tape<T>& tape, std::size_t batch) const {
   const std::size_t hidden = options.hidden_size;
-  return {tape.constant({batch, options.proj_size ? options.proj_size : hidden}, T(0)),
-          tape.constant({batch, hidden}, T(0))};
+  return LSTMState<T>::zeros(tape, batch, options.proj_size ? options.proj_size : hidden, hidden);
 }
 
 template <class T>
 Description LSTMVariantCell<T>::describe() const {
-  return {"LSTMVariantCell",
-          {{"input_size", options.input_size},
-           {"hidden_size", options.hidden_size},
-           {"peephole", options.peephole},
-           {"coupled", options.coupled},
-           {"proj_size", options.proj_size},
-           {"norm_groups", options.norm_groups},
-           {"carry", options.carry},
-           {"eps", options.eps},
-           {"gate_order", options.coupled ? "igo" : "ifgo"}}};
+  Description description{"LSTMVariantCell",
+                          {{"input_size", options.input_size},
+                           {"hidden_size", options.hidden_size},
+                           {"peephole", options.peephole},
+                           {"coupled", options.coupled},
+                           {"proj_size", options.proj_size},
+                           {"norm_groups", options.norm_groups},
+                           {"carry", options.carry},
+                           {"eps", options.eps},
+                           {"gate_order", options.coupled ? "igo" : "ifgo"}}};
+  add_to(description, options.nonlinearities);
+  return description;
 }
 
 template struct LSTMVariantCell<float>;

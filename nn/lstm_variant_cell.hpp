@@ -17,6 +17,7 @@ struct LSTMVariantOptions {
   std::size_t norm_groups = 0;  ///< 0: no layer norm; 1: over all gates; the number of gates: over each one's columns
   bool carry = false;           ///< the normalised cell state is what is carried on
   double eps = 1e-5;            ///< added to the variance
+  GateNonlinearities nonlinearities = {};
 
   std::size_t gates() const { return coupled ? 3 : 4; }
 };

@@ -6,16 +6,17 @@
 
 namespace nn {
 
-inline constexpr auto peephole_lstm_update = autograd::pointwise(
-    [](auto zi, auto zf, auto zg, auto zo, auto c_previous, auto peephole_i, auto peephole_f, auto peephole_o) {
-      const auto i = named("i", sigmoid(named("zi", zi + peephole_i * c_previous)));
-      const auto f = named("f", sigmoid(named("zf", zf + peephole_f * c_previous)));
-      const auto g = named("g", tanh(named("zg", zg)));
-      const auto c = named("c", f * c_previous + i * g);
-      const auto o = named("o", sigmoid(named("zo", zo + peephole_o * c)));
-      const auto h = named("h", o * tanh(c));
-      return std::tuple{h, c};
-    });
+inline constexpr GatedUpdate peephole_lstm_update([](auto gate, auto candidate, auto hidden) {
+  return [=](auto zi, auto zf, auto zg, auto zo, auto c_previous, auto peephole_i, auto peephole_f, auto peephole_o) {
+    const auto i = named("i", gate(named("zi", zi + peephole_i * c_previous)));
+    const auto f = named("f", gate(named("zf", zf + peephole_f * c_previous)));
+    const auto g = named("g", candidate(named("zg", zg)));
+    const auto c = named("c", f * c_previous + i * g);
+    const auto o = named("o", gate(named("zo", zo + peephole_o * c)));
+    const auto h = named("h", o * hidden(c));
+    return std::tuple{h, c};
+  };
+});
 
 /// The LSTM whose gates see the cell state (Gers and Schmidhuber 2000): the LSTMCell's equations, row blocks
 /// i, f, g, o, with
@@ -24,10 +25,11 @@ inline constexpr auto peephole_lstm_update = autograd::pointwise(
 template <class T>
 struct PeepholeLSTMCell : RecurrentWeights<T> {
   Parameter<T> peephole_i, peephole_f, peephole_o;  ///< (H)
+  GateNonlinearities nonlinearities;
 
   /// The peepholes start as the weights do. Throws ValueError for a size of 0.
-  PeepholeLSTMCell(const CellOptions& options, Generator& generator)
-      : RecurrentWeights<T>("peephole_lstm", 4, options, generator) {
+  PeepholeLSTMCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
+      : RecurrentWeights<T>("peephole_lstm", 4, options, generator), nonlinearities(nonlinearities) {
     const std::size_t hidden = options.hidden_size;
     for (Parameter<T>* peephole : {&peephole_i, &peephole_f, &peephole_o})
       *peephole = Parameter<T>(uniform_fan<T>({hidden}, hidden, generator));
@@ -38,18 +40,21 @@ struct PeepholeLSTMCell : RecurrentWeights<T> {
     Tape<T>& tape = autograd::tape_of("peephole_lstm_cell", projected);
     const auto z = linear(state.h, tape.parameter(this->weight_hh), projected);
     const auto [zi, zf, zg, zo] = autograd::blocks<4>(z);
-    const auto [h, c] = peephole_lstm_update(zi, zf, zg, zo, state.c, tape.parameter(peephole_i),
+    const auto [h, c] = peephole_lstm_update(nonlinearities, zi, zf, zg, zo, state.c, tape.parameter(peephole_i),
                                              tape.parameter(peephole_f), tape.parameter(peephole_o));
     return {h, c};
   }
   LSTMState<T> operator()(Variable<T> x, const LSTMState<T>& state) { return step(this->project(x), state); }
   LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const {
-    return {this->zeros(tape, batch), this->zeros(tape, batch)};
+    return LSTMState<T>::zeros(tape, batch, this->hidden_size(), this->hidden_size());
   }
 
   Description describe() const {
-    return {"PeepholeLSTMCell",
-            {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "ifgo"}}};
+    Description description{
+        "PeepholeLSTMCell",
+        {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "ifgo"}}};
+    add_to(description, nonlinearities);
+    return description;
   }
 
   static void visit(auto& self, auto&& visitor) {
@@ -60,13 +65,15 @@ struct PeepholeLSTMCell : RecurrentWeights<T> {
   }
 };
 
-inline constexpr auto coupled_lstm_update = autograd::pointwise([](auto zi, auto zg, auto zo, auto c_previous) {
-  const auto i = named("i", sigmoid(named("zi", zi)));
-  const auto g = named("g", tanh(named("zg", zg)));
-  const auto o = named("o", sigmoid(named("zo", zo)));
-  const auto c = named("c", (1 - i) * c_previous + i * g);
-  const auto h = named("h", o * tanh(c));
-  return std::tuple{h, c};
+inline constexpr GatedUpdate coupled_lstm_update([](auto gate, auto candidate, auto hidden) {
+  return [=](auto zi, auto zg, auto zo, auto c_previous) {
+    const auto i = named("i", gate(named("zi", zi)));
+    const auto g = named("g", candidate(named("zg", zg)));
+    const auto o = named("o", gate(named("zo", zo)));
+    const auto c = named("c", (1 - i) * c_previous + i * g);
+    const auto h = named("h", o * hidden(c));
+    return std::tuple{h, c};
+  };
 });
 
 /// The LSTM that forgets as much as it takes in (Greff et al. 2017): the LSTMCell's equations, row blocks i, g, o, with
@@ -74,26 +81,31 @@ inline constexpr auto coupled_lstm_update = autograd::pointwise([](auto zi, auto
 ///   f = 1 - i
 template <class T>
 struct CoupledLSTMCell : RecurrentWeights<T> {
+  GateNonlinearities nonlinearities;
+
   /// Throws ValueError for a size of 0.
-  CoupledLSTMCell(const CellOptions& options, Generator& generator)
-      : RecurrentWeights<T>("coupled_lstm", 3, options, generator) {}
+  CoupledLSTMCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
+      : RecurrentWeights<T>("coupled_lstm", 3, options, generator), nonlinearities(nonlinearities) {}
 
   /// The next state, from a projected input (batch, 3H).
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
     Tape<T>& tape = autograd::tape_of("coupled_lstm_cell", projected);
     const auto z = linear(state.h, tape.parameter(this->weight_hh), projected);
     const auto [zi, zg, zo] = autograd::blocks<3>(z);
-    const auto [h, c] = coupled_lstm_update(zi, zg, zo, state.c);
+    const auto [h, c] = coupled_lstm_update(nonlinearities, zi, zg, zo, state.c);
     return {h, c};
   }
   LSTMState<T> operator()(Variable<T> x, const LSTMState<T>& state) { return step(this->project(x), state); }
   LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const {
-    return {this->zeros(tape, batch), this->zeros(tape, batch)};
+    return LSTMState<T>::zeros(tape, batch, this->hidden_size(), this->hidden_size());
   }
 
   Description describe() const {
-    return {"CoupledLSTMCell",
-            {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "igo"}}};
+    Description description{
+        "CoupledLSTMCell",
+        {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "igo"}}};
+    add_to(description, nonlinearities);
+    return description;
   }
 };
 

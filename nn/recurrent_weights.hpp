@@ -21,11 +21,13 @@ struct CellOptions {
 template <class T>
 struct RecurrentWeights {
   Parameter<T> weight_ih;                        ///< (G H, I)
-  Parameter<T> weight_hh;                        ///< (G H, H)
+  Parameter<T> weight_hh;                        ///< (G H, H), or (G H, R) where h is R wide
   std::optional<Parameter<T>> bias_ih, bias_hh;  ///< (G H)
 
   /// Everything uniform within ± 1 / sqrt(H), PyTorch's default. Throws ValueError, naming the cell, for a size of 0.
-  RecurrentWeights(const char* cell, std::size_t gates, const CellOptions& options, Generator& generator);
+  /// h is `output_size` wide if that is not 0, otherwise H.
+  RecurrentWeights(const char* cell, std::size_t gates, const CellOptions& options, Generator& generator,
+                   std::size_t output_size = 0);
 
   std::size_t input_size() const { return weight_ih.value().shape(1); }
   std::size_t hidden_size() const { return weight_hh.value().shape(1); }

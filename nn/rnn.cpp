@@ -4,15 +4,12 @@ namespace nn {
 
 template <class T>
 RNN<T>::RNN(const LayersOptions& options, Generator& generator, Nonlinearity nonlinearity)
-    : layers_("rnn", options, options.hidden_size, [&](std::size_t input_size) {
+    : HiddenLayers<T, RNNCell<T>>("rnn", options, [&](std::size_t input_size) {
         return RNNCell<T>({input_size, options.hidden_size, options.bias}, generator, nonlinearity);
       }) {}
 
-template <class T>
-HiddenResult<T> RNN<T>::operator()(Variable<T> x, const HiddenCall<T>& call) {
-  return run_hidden(layers_, x, call);
-}
-
+template class HiddenLayers<float, RNNCell<float>>;
+template class HiddenLayers<double, RNNCell<double>>;
 template class RNN<float>;
 template class RNN<double>;
 

@@ -551,20 +551,10 @@ Variable<T> stack(std::span<const Variable<T>> inputs, Index axis) {
   const ops::Stack rule{normalize_axis("stack", axis, inputs[0].shape().rank() + 1)};
   Tape<T>& tape = tape_of("stack", inputs[0]);
   auto& [ids, shapes, operands] = tape.scratch(inputs.size());
-  bool needs_gradient = false;
-  for (std::size_t k = 0; k < inputs.size(); ++k) {
-    ids[k] = tape.check("stack", inputs[k]);
-    shapes[k] = tape.slot(ids[k]).shape;
-    needs_gradient |= tape.slot(ids[k]).needs_gradient;
-  }
-  T* const values = rule.axis == 0 ? tape.joined(ids) : nullptr;
-  if (!values) return autograd::apply(rule, inputs);
+  for (std::size_t k = 0; k < inputs.size(); ++k) ids[k] = tape.check("stack", inputs[k]);
   // Steps of a sequence that lie one after the other are a stack already.
-  const Shape* shape = tape.keep(rule.infer(shapes));
-  const SlotId output = tape.new_joined(values, shape, shape->elements(), needs_gradient);
-  using Table = detail::Table<ops::Stack, T>;
-  tape.push_step(&Table::table, Table::keep(tape, rule), ids, output);
-  return tape.handle(output);
+  T* const joined = rule.axis == 0 ? tape.joined(ids) : nullptr;
+  return detail::record_structural<ops::Stack, T>(rule, tape, ids, shapes, operands, joined);
 }
 
 namespace {

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "autograd/error.hpp"
+#include "nn/nonlinearity.hpp"
 
 namespace nn::io {
 
@@ -144,6 +145,16 @@ class Collector {
     Layer layer{.kind = found.kind, .name = name};
     if (const auto order = attribute(found.description, "gate_order"); order && order->text != gate_order(found.kind))
       throw ValueError(name + " has gate order " + order->text + ", expected " + gate_order(found.kind));
+    const auto require = [&](const char* what, const Attribute& usual) {
+      const auto has = attribute(found.description, usual.name);
+      if (has && !(*has == usual))
+        throw ValueError(name + what + has->text + ", which only the wengert/1 file of the model holds; write that");
+    };
+    require(" has a residual connection", {"residual", false});
+    const nn::GateNonlinearities usual;
+    require(" has gates with ", {"gate_nonlinearity", nn::name(usual.gate)});
+    require(" has candidates with ", {"candidate_nonlinearity", nn::name(usual.candidate)});
+    require(" has hidden states with ", {"hidden_nonlinearity", nn::name(usual.hidden)});
     if (found.kind == Layer::Kind::gru) {
       const auto reset_after = attribute(found.description, "reset_after");
       layer.reset_after = !reset_after || reset_after->number != 0;

@@ -209,6 +209,31 @@ TEST_CASE("an anomaly is traced to the step that made it", "[derivatives]") {
         "step 0, %" + std::to_string(leaf.slot()) + " = variable, is the first to hold nan at (1) of (2)");
 }
 
+[[gnu::noinline]] Variable<double> careless_logarithm(Variable<double> x) { return 2 * log(x); }
+
+TEST_CASE("an anomaly names the function that recorded it, once call sites are kept", "[derivatives]") {
+  Tape<double> tape;
+  const auto x = tape.variable(array<double>({2}, {-1, 1}));
+  careless_logarithm(x);
+  CHECK_THAT(first_anomaly(tape)->text, Catch::Matchers::EndsWith("nan at (0) of (2)"));
+  tape.clear();
+  tape.keep_call_sites();
+  const auto mark = tape.mark();
+  for (int round = 0; round < 2; ++round) {
+    const auto u = tape.variable(array<double>({2}, {-1, 1}));
+    exp(u);
+    careless_logarithm(u);
+    const auto found = first_anomaly(tape);
+    REQUIRE(found);
+    if (!to_string(call_site()).empty())
+      CHECK_THAT(found->text, Catch::Matchers::Contains("of (2), recorded in careless_logarithm(") ||
+                                  Catch::Matchers::Contains("of (2), recorded in test_derivatives+0x"));
+    CHECK(tape.call_site(found->step));
+    CHECK_FALSE(tape.call_site(tape.size()));
+    tape.rewind(mark);
+  }
+}
+
 namespace {
 
 /// A cell over chunks of a sequence, checkpointed or not.

@@ -398,6 +398,33 @@ TEST_CASE("a cell keeps its names") {
   CHECK(saved::bits(cell) == saved::bits(other));
 }
 
+TEST_CASE("nonlinearities and residual connections are refused where a format would lose them") {
+  nn::Generator generator(1);
+  const Folder folder;
+  const auto path = folder.path / "model";
+  const nn::LSTM<float> hard(
+      {.input_size = 3, .hidden_size = 4, .nonlinearities = {.gate = nn::Nonlinearity::hard_sigmoid}}, generator);
+  const nn::LSTM<float> residual({.input_size = 4, .hidden_size = 4, .residual = true}, generator);
+  CHECK_THROWS_WITH(save_rtneural(hard, path),
+                    ContainsSubstring("has gates with hard_sigmoid, which only the wengert/1 file of the model holds; "
+                                      "write that"));
+  CHECK_THROWS_WITH(save_onnx(residual, path),
+                    ContainsSubstring("has a residual connection, which only the wengert/1 file"));
+  CHECK_FALSE(std::filesystem::exists(path));
+
+  save_json(hard, path);
+  nn::LSTM<float> same(hard.options(), generator), usual({.input_size = 3, .hidden_size = 4}, generator);
+  load_json(same, path);
+  CHECK(saved::bits(same) == saved::bits(hard));
+  const std::string before = saved::state(usual);
+  CHECK_THROWS_WITH(load_json(usual, path),
+                    ContainsSubstring(R"(gate_nonlinearity: file "hard_sigmoid", model "sigmoid")"));
+  save_json(usual, path);
+  CHECK_THROWS_WITH(load_json(same, path),
+                    ContainsSubstring(R"(gate_nonlinearity: file "sigmoid", model "hard_sigmoid")"));
+  CHECK(saved::state(usual) == before);
+}
+
 TEMPLATE_TEST_CASE("modules in and out of every format", "", float, double) {
   const Folder folder;
   const auto path = folder.path / "model";

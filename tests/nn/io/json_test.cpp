@@ -216,8 +216,10 @@ TEST_CASE("an LSTM and a linear layer under PyTorch's names") {
   CHECK_THAT(text, ContainsSubstring("\"lstm.weight_hh_l1_reverse\": {\"shape\": [20, 5], "));
   CHECK_THAT(text, ContainsSubstring("\"head.bias\": {\"shape\": [1], "));
   CHECK_THAT(
-      text, ContainsSubstring(R"({"name": "lstm", "type": "LSTM", "input_size": 3, "hidden_size": 5, "num_layers": 2, )"
-                              R"("bidirectional": true, "proj_size": 0, "gate_order": "ifgo"})"));
+      text, ContainsSubstring(
+                R"({"name": "lstm", "type": "LSTM", "input_size": 3, "hidden_size": 5, "num_layers": 2, )"
+                R"("bidirectional": true, "residual": false, "proj_size": 0, "gate_order": "ifgo", )"
+                R"("gate_nonlinearity": "sigmoid", "candidate_nonlinearity": "tanh", "hidden_nonlinearity": "tanh"})"));
   CHECK_THAT(text, ContainsSubstring(R"({"name": "head", "type": "Linear", "in_features": 10, "out_features": 1})"));
 }
 
