@@ -49,6 +49,11 @@ struct InputGatedCell {
     return LSTMState<T>::zeros(tape, batch, hidden_size(), hidden_size());
   }
 
+  Description describe() const {
+    return {"InputGatedCell",
+            {{"input_size", weight_ih.value().shape(1)}, {"hidden_size", hidden_size()}, {"gate_order", "ifgo"}}};
+  }
+
   static void visit(auto& self, auto&& visitor) {
     visitor("weight_ih", self.weight_ih);
     visitor("bias", self.bias);

@@ -1,0 +1,191 @@
+// Is a hand-derived backward pass right? Reads one from a file, and says which term is wrong, where, and why.
+#include "nn/audit/audit.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "autograd/error.hpp"
+#include "nn/audit/flow.hpp"
+#include "nn/audit/html.hpp"
+#include "nn/audit/stock.hpp"
+#include "nn/io/dialect.hpp"
+#include "nn/io/file.hpp"
+
+using namespace nn::audit;
+
+namespace {
+
+nlohmann::ordered_json to_json(const Report& report) {
+  nlohmann::ordered_json terms = nlohmann::json::array();
+  for (const Term& term : report.terms) {
+    nlohmann::ordered_json entry{
+        {"term", term.term}, {"line", term.line}, {"agrees", term.agrees}, {"digits", term.digits}};
+    entry["first_t"] = term.first_t ? nlohmann::json(*term.first_t) : nlohmann::json();
+    entry["gate"] = term.gate.empty() ? nlohmann::json() : nlohmann::json(term.gate);
+    entry["factor"] = term.factor ? nlohmann::json(*term.factor) : nlohmann::json();
+    entry["causes"] = term.causes;
+    terms.push_back(std::move(entry));
+  }
+  return {{"agrees", report.agrees},
+          {"verdict", report.verdict},
+          {"terms", std::move(terms)},
+          {"blind_spots", report.blind_spots},
+          {"detectable_factor", report.detectable_factor}};
+}
+
+/// 1 + 2e-13 without losing the 2e-13.
+std::string factor_text(double factor) { return fmt::format("1 + {:.1e}", factor - 1); }
+
+/// The recurrent layer of a model file that is of this kind of cell, and its sizes.
+void take_weights(const std::string& path, const std::string& cell, Setup& setup) {
+  using Kind = nn::io::Layer::Kind;
+  const nn::io::Network network = nn::io::load(path);
+  for (const nn::io::Layer& layer : network.layers) {
+    const bool fits = (cell == "lstm" && layer.kind == Kind::lstm && layer.projection() == 0) ||
+                      (cell == "gru" && layer.kind == Kind::gru && layer.reset_after) ||
+                      (cell == "gru_reset_before" && layer.kind == Kind::gru && !layer.reset_after) ||
+                      (cell == "rnn" && layer.kind == Kind::rnn && layer.activation == nn::io::Activation::tanh);
+    if (!fits) continue;
+    setup.input = layer.input_size;
+    setup.hidden = layer.size;
+    const nn::io::Arrays& arrays = layer.directions[0];
+    const std::size_t rows = layer.gates() * layer.size;
+    const auto give = [&](const char* name, const nn::io::Tensor& tensor, const autograd::Shape& shape) {
+      Array<double> array = autograd::zeros<double>(shape);
+      if (!tensor.empty()) std::copy(tensor.values.begin(), tensor.values.end(), array.data());
+      setup.parameters.emplace(name, std::move(array));
+    };
+    give("weight_ih", arrays.weight_ih, {rows, layer.input_size});
+    give("weight_hh", arrays.weight_hh, {rows, layer.size});
+    give("bias_ih", arrays.bias_ih, {rows});
+    give("bias_hh", arrays.bias_hh, {rows});
+    return;
+  }
+  throw autograd::FormatError(path + ": there is no layer of " + cell + " cells in it");
+}
+
+/// One sequence: a row of comma-separated numbers for every step.
+Array<double> read_sequence(const std::string& path, std::size_t input) {
+  std::istringstream text(nn::io::read_file(path));
+  std::vector<double> values;
+  std::size_t line = 0, rows = 0;
+  for (std::string row; std::getline(text, row);) {
+    ++line;
+    if (row.find_first_not_of(" \t\r") == std::string::npos) continue;
+    std::istringstream fields(row);
+    std::size_t column = 0;
+    for (std::string field; std::getline(fields, field, ',');) {
+      ++column;
+      std::size_t end = 0;
+      double value = 0;
+      try {
+        value = std::stod(field, &end);
+      } catch (const std::exception&) {
+      }
+      if (end == 0 || field.find_first_not_of(" \t\r", end) != std::string::npos || !std::isfinite(value))
+        throw autograd::FormatError(fmt::format("{}:{}: field {} is \"{}\", not a number", path, line, column, field));
+      values.push_back(value);
+    }
+    if (column != input)
+      throw autograd::FormatError(fmt::format("{}:{}: {} numbers, and the cell reads {}", path, line, column, input));
+    ++rows;
+  }
+  if (rows == 0) throw autograd::FormatError(path + ": there is no row of numbers in it");
+  Array<double> x = autograd::zeros<double>({rows, 1, input});
+  std::copy(values.begin(), values.end(), x.data());
+  return x;
+}
+
+void print(const Report& report, const Setup& setup) {
+  const bool coloured = isatty(STDOUT_FILENO);
+  const auto paint = [&](const char* code, const std::string& text) {
+    return coloured ? fmt::format("\033[{}m{}\033[0m", code, text) : text;
+  };
+  fmt::print("{}\n\n", paint(report.agrees ? "1;32" : "1;31", report.verdict));
+  fmt::print("cell {}, T={}, batch {}, input {}, hidden {}, seed {}, {}\n", report.cell, setup.steps, setup.batch,
+             setup.input, setup.hidden, setup.seed,
+             report.mode == Mode::isolated ? "every formula on true values" : "the derivation on its own values");
+  for (const std::string& spot : report.blind_spots) fmt::print("{} {}\n", paint("33", "blind spot:"), spot);
+  fmt::print("\nline  term      digits  by step, t = 1 ...\n");
+  for (const Term& term : report.terms) {
+    std::string steps;
+    for (std::size_t k = 0; k < term.step_digits.size() && k < 20 && term.step_digits.size() > 1; ++k)
+      steps += fmt::format("{:3.0f}",
+                           std::floor(report.mode == Mode::isolated ? term.step_digits[k] : term.cumulative_digits[k]));
+    fmt::print("{:4}  {:8}  {:6.1f} {}{}\n", term.line, term.term, term.digits, term.agrees ? " " : paint("31", "x"),
+               steps);
+    for (const std::string& cause : term.causes) fmt::print("      {}\n", cause);
+    if (term.factor) fmt::print("      it is {:.6g} times the true one\n", *term.factor);
+    if (!term.agrees && term.causes.empty() && !term.factor) fmt::print("      no known mistake explains it\n");
+  }
+  fmt::print("\na factor of {} in any term would have been seen\n", factor_text(report.detectable_factor));
+  if (report.complex_error >= 0)
+    fmt::print("the gradient compared with differs from the complex step by {:.1e} of its norm\n",
+               report.complex_error);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Holds a hand-derived backward pass to autograd: says which term is wrong, at which step, and why."};
+  std::string file, cell, weights, data, html, loss = "every";
+  Setup setup;
+  bool json = false, isolated = false, cumulative = false, mutants = false;
+  app.add_option("file", file, "the derivation, as docs/derivations.md describes")->required();
+  app.add_option("--cell", cell, "its cell, if the file does not name one");
+  app.add_option("--steps", setup.steps)->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--batch", setup.batch)->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--input", setup.input)->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--hidden", setup.hidden)->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--seed", setup.seed)->capture_default_str();
+  app.add_option("--loss", loss, "what the loss reads")->check(CLI::IsMember({"every", "last"}))->capture_default_str();
+  app.add_flag("--zero-state", setup.zero_state, "start from zeros, not from a random state");
+  app.add_option("--weights", weights, "a model file, in any format that `convert` reads, instead of random weights");
+  app.add_option("--data", data, "a CSV file without a header, a row for each step, instead of a random sequence");
+  app.add_option("--html", html, "write a report for a browser");
+  app.add_flag("--json", json, "print one JSON object");
+  app.add_flag("--mutants", mutants, "print how many single mistakes in this derivation this run would notice");
+  auto* const alone = app.add_flag("--isolated", isolated, "every formula on true values (the default)");
+  app.add_flag("--cumulative", cumulative, "the derivation on its own values")->excludes(alone);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  try {
+    setup.loss = loss == "every" ? ReadBy::every_step : ReadBy::last_step;
+    const Derivation derivation = parse(nn::io::read_file(file), file);
+    if (cell.empty()) cell = derivation.cell.empty() ? "lstm" : derivation.cell;
+    if (!weights.empty()) take_weights(weights, cell, setup);
+    if (!data.empty()) {
+      setup.x = read_sequence(data, setup.input);
+      setup.steps = setup.x->shape(0);
+      setup.batch = 1;
+    }
+    const Truth truth = stock_truth(cell, setup);
+    const Report report = audit(derivation, truth, cumulative ? Mode::cumulative : Mode::isolated);
+    if (json)
+      std::cout << to_json(report).dump(2) << '\n';
+    else
+      print(report, setup);
+    if (!html.empty()) {
+      nn::io::replace_file(html, to_html(report, flow_of(truth, stock_derivation(cell)), "Audit of " + file));
+      if (!json) fmt::print("report: {}\n", html);
+    }
+    if (mutants) {
+      const MutationScore score = mutation_score(derivation, truth);
+      fmt::print("of {} single mistakes in this derivation this run notices {}\n", score.made, score.noticed);
+      for (const std::string& text : score.unnoticed) fmt::print("  not: {}\n", text);
+    }
+    return report.agrees ? 0 : 1;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "audit: {}\n", error.what());
+    return 2;
+  }
+}

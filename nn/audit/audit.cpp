@@ -1,0 +1,398 @@
+#include "nn/audit/audit.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <limits>
+#include <set>
+
+#include "autograd/error.hpp"
+#include "nn/audit/compare.hpp"
+#include "nn/audit/mistakes.hpp"
+#include "nn/audit/stock.hpp"
+
+namespace nn::audit {
+
+using autograd::ShapeError;
+using autograd::ValueError;
+
+namespace {
+
+using detail::agree;
+using detail::compare;
+using detail::Compared;
+using detail::rounding;
+
+constexpr double eps = std::numeric_limits<double>::epsilon();
+
+double digits_of(double error, double size) {
+  if (std::isnan(error) || std::isnan(size)) return 0;
+  if (error == 0) return 16;
+  if (size == 0) return 0;
+  return std::clamp(-std::log10(error / size), 0.0, 16.0);
+}
+
+double hypot_of(const std::vector<double>& parts) { return norm(parts); }
+
+std::string number_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  return text;
+}
+
+/// Whether these are the values that a formula gives, at every step.
+bool gives(Evaluation& evaluation, const Equation& equation, const Formula& formula, const Compared& compared,
+           const std::vector<Matrix>& wanted) {
+  for (std::size_t k = 0; k < wanted.size(); ++k) {
+    Matrix value;
+    try {
+      value = evaluation.value(equation, formula, compared.steps[k]);
+    } catch (const autograd::FormatError&) {
+      return false;  // shapes that do not fit, a step that there is not
+    }
+    if (!value.same_shape(wanted[k])) return false;
+    if (!(distance(value, wanted[k]) <= rounding(value, wanted[k]) + 64 * eps * norm(wanted[k].magnitudes)))
+      return false;
+  }
+  return true;
+}
+
+const Derivation* right_derivation(const Truth& truth) {
+  const auto& cells = stock_cells();
+  return std::find(cells.begin(), cells.end(), truth.cell) != cells.end() ? &stock_derivation(truth.cell) : nullptr;
+}
+
+const Equation* right_equation(const Derivation* right, const std::string& name) {
+  if (right)
+    for (const Equation& equation : right->equations)
+      if (equation.name == name) return &equation;
+  return nullptr;
+}
+
+/// The factor of the true values that the hand's are, if they are one.
+std::optional<double> common_factor(const Compared& compared) {
+  double across = 0, along = 0;
+  for (std::size_t k = 0; k < compared.hand.size(); ++k) {
+    if (!compared.hand[k].same_shape(compared.truth[k])) return {};
+    across += inner(compared.hand[k], compared.truth[k]);
+    along += inner(compared.truth[k], compared.truth[k]);
+  }
+  const double factor = across / along;
+  if (!std::isfinite(factor) || factor == 0) return {};
+  for (std::size_t k = 0; k < compared.hand.size(); ++k) {
+    const Matrix scaled = compared.truth[k] * Matrix(factor);
+    if (!agree(compared.hand[k], scaled)) return {};
+  }
+  return factor;
+}
+
+/// What could have been done to the right formula so that it gives the hand's values.
+class Explanation {
+ public:
+  Explanation(const Derivation& derivation, const Truth& truth)
+      : truth_(truth),
+        right_(right_derivation(truth)),
+        own_(derivation),
+        isolated_(right_ ? *right_ : derivation, truth.values, Mode::isolated),
+        repairs_(derivation, truth.values, Mode::isolated) {}
+
+  std::vector<std::string> of(const Equation& equation, const Compared& compared) {
+    std::vector<std::string> causes;
+    if (const Equation* const right = right_equation(right_, equation.name)) {
+      Equation same = *right;  // at the steps that the hand's is written for
+      same.time = equation.time;
+      if (equation.time.base != Time::Base::none) same.formula = at_step(right->formula, equation.time);
+      causes = from_right(same, compared);
+    }
+    if (causes.empty() && equation.formula) causes = by_repair(equation, compared);
+    return causes;
+  }
+
+ private:
+  Vocabulary vocabulary() const { return {truth_.values, truth_.gates, right_}; }
+
+  std::vector<std::string> from_right(const Equation& right, const Compared& compared) {
+    std::vector<std::string> causes;
+    for (const bool wide : {false, true}) {
+      for (const Mistake& mistake : mistakes(right, vocabulary(), wide))
+        if (causes.size() < 3 && gives(isolated_, right, mistake.formula, compared, compared.hand))
+          causes.push_back(mistake.text);
+      if (!causes.empty()) return causes;
+    }
+    for (const Mistake& one : mistakes(right, vocabulary())) {
+      Equation changed = right;
+      changed.formula = one.formula;
+      for (const Mistake& other : mistakes(changed, vocabulary()))
+        if (gives(isolated_, right, other.formula, compared, compared.hand)) return {one.text + ", and " + other.text};
+    }
+    return causes;
+  }
+
+  /// A change of the hand's own formula that makes it right: for cells whose derivation is not known.
+  std::vector<std::string> by_repair(const Equation& equation, const Compared& compared) {
+    for (const Mistake& change : mistakes(equation, {truth_.values, truth_.gates, nullptr}, true))
+      if (gives(repairs_, equation, change.formula, compared, compared.truth))
+        return {"it would be right as " + equation.left() + " = " + to_string(change.formula)};
+    return {};
+  }
+
+  const Truth& truth_;
+  const Derivation* right_;
+  const Derivation& own_;
+  Evaluation isolated_, repairs_;
+};
+
+std::string shape_cause(const Compared& compared) {
+  const Matrix &hand = compared.hand[0], &truth = compared.truth[0];
+  return "its shape is " + shape_text(hand) + ", and that of the true one " + shape_text(truth);
+}
+
+/// The gate that a name ends in, as dzi, dWxi and dbi do.
+std::string gate_of(const std::string& name, const Truth& truth) {
+  if (truth.gates.find(name.back()) == std::string::npos || name == "dh" || name == "dc" || name == "dx") return "";
+  std::string other = name;
+  for (const char gate : truth.gates) {
+    other.back() = gate;
+    if (!truth.values.find(other)) return "";
+  }
+  return std::string(1, name.back());
+}
+
+/// The block that is furthest off, of an array that holds all gates.
+std::string worst_gate(const std::string& name, const Matrix& hand, const Truth& truth) {
+  double worst = 0;
+  std::string result;
+  std::size_t row = 0, column = 0;
+  for (const char gate : truth.gates) {
+    const Quantity* const block = truth.values.find(name + gate);
+    if (!block) return "";
+    const Matrix& exact = block->whole();
+    const bool by_rows = exact.rows != hand.rows;
+    const Matrix own =
+        by_rows ? rows_of(hand, row, row + exact.rows) : columns_of(hand, column, column + exact.columns);
+    (by_rows ? row : column) += by_rows ? exact.rows : exact.columns;
+    const double off = distance(own, exact);
+    if (off > worst) {
+      worst = off;
+      result = std::string(1, gate);
+    }
+  }
+  return result;
+}
+
+std::string digits_text(double digits) { return std::to_string(static_cast<int>(digits)) + " digits"; }
+
+std::string first_sentence(const Term& term, int steps) {
+  std::string text = term.term + " is wrong";
+  if (!term.causes.empty())
+    text += ": " + term.causes[0];
+  else if (term.factor)
+    text += ": it is " + number_text(*term.factor) + " times the true one";
+  else
+    text += ", and no known mistake explains it";
+  if (!term.first_t) return text;
+  text += "; first seen at t=" + std::to_string(*term.first_t);
+  const int next = *term.first_t + 1;
+  const auto index = static_cast<std::size_t>(next - term.first_step);
+  if (next <= steps && index < term.step_digits.size())
+    text += ", everything at t=" + std::to_string(next) + " agrees to " + digits_text(term.step_digits[index]);
+  return text;
+}
+
+Compared compared_of(Evaluation& evaluation, const Equation& equation, const Values& truth) {
+  Compared result;
+  const Quantity& exact = *truth.find(equation.name);
+  if (!exact.steps) {
+    result.steps = {0};
+    result.hand = {evaluation.value(equation, 0)};
+    result.truth = {exact.whole()};
+    return result;
+  }
+  const auto [first, last] = evaluation.steps_of(equation);
+  for (int t = first; t <= last; ++t) {
+    if (!exact.has(t)) continue;
+    result.steps.push_back(t);
+    result.hand.push_back(evaluation.value(equation, t));
+    result.truth.push_back(exact[t]);
+  }
+  return result;
+}
+
+}  // namespace
+
+namespace detail {
+
+bool Compared::agrees() const {
+  for (std::size_t k = 0; k < hand.size(); ++k)
+    if (!agree(hand[k], truth[k])) return false;
+  return true;
+}
+
+double rounding(const Matrix& hand, const Matrix& truth) {
+  return 64 * eps * norm(hand.magnitudes) + 16 * eps * norm(truth.values) + 1e-290;
+}
+
+bool agree(const Matrix& hand, const Matrix& truth) {
+  return hand.same_shape(truth) && distance(hand, truth) <= rounding(hand, truth);
+}
+
+Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps) {
+  Term term;
+  std::vector<double> errors, sizes;
+  for (std::size_t k = 0; k < compared.hand.size(); ++k) {
+    const Matrix &hand = compared.hand[k], &exact = compared.truth[k];
+    const bool fits = hand.same_shape(exact);
+    const double size = norm(exact.values), error = fits ? distance(hand, exact) : size;
+    errors.push_back(error);
+    sizes.push_back(size);
+    const bool agrees = fits && error <= rounding(hand, exact);
+    term.step_digits.push_back(agrees && size == 0 ? 16 : digits_of(error, size));
+    if (size > 0) term.detectable = std::max(term.detectable, 2 * rounding(fits ? hand : exact, exact) / size);
+    if (agrees) continue;
+    term.agrees = false;
+    if (steps) term.first_t = std::max(term.first_t.value_or(0), compared.steps[k]);
+  }
+  term.digits = term.agrees && hypot_of(sizes) == 0 ? 16 : digits_of(hypot_of(errors), hypot_of(sizes));
+  if (!term.agrees && term.digits > 15.9) term.digits = 15.9;
+  term.gate = gate_of(name, truth);
+  if (!term.agrees) term.factor = common_factor(compared);
+  if (!compared.steps.empty() && steps) term.first_step = compared.steps[0];
+  return term;
+}
+
+void conclude(Report& report, const Truth& truth) {
+  std::vector<const Term*> wrong;
+  double least = 16, detectable = 0;
+  for (const Term& term : report.terms) {
+    if (!term.agrees) wrong.push_back(&term);
+    if (term.agrees) least = std::min(least, term.digits);
+    detectable = std::max(detectable, term.detectable);
+  }
+  report.cell = truth.cell;
+  report.agrees = wrong.empty();
+  report.detectable_factor = 1 + detectable;
+  report.complex_error = truth.complex_error;
+  report.blind_spots = blind_spots(truth);
+  const std::string count = std::to_string(report.terms.size()) + (report.terms.size() == 1 ? " term" : " terms");
+  if (wrong.empty()) {
+    report.verdict = "everything agrees: " + count + ", to " + digits_text(least) + " and better";
+    return;
+  }
+  report.verdict = first_sentence(*wrong[0], truth.values.steps);
+  if (wrong.size() > 1) {
+    report.verdict += "; wrong as well: ";
+    for (std::size_t k = 1; k < wrong.size(); ++k) report.verdict += (k > 1 ? ", " : "") + wrong[k]->term;
+  }
+}
+
+}  // namespace detail
+
+std::vector<std::string> blind_spots(const Truth& truth) {
+  std::vector<std::string> result;
+  const Values& values = truth.values;
+  const int steps = values.steps;
+  const auto all_zero = [](const Matrix& m) {
+    return std::all_of(m.values.begin(), m.values.end(), [](double v) { return v == 0; });
+  };
+  bool zero_state = true;
+  for (const auto& [name, quantity] : values.named)
+    if (quantity.steps && quantity.first == 0 && name[0] != 'd') zero_state &= all_zero(quantity[0]);
+  if (steps < 3)
+    result.push_back("T = " + std::to_string(steps) + (zero_state && steps == 1 ? " from a zero state" : "") +
+                     ": mistakes that need three steps to show, such as a shift in time, can not be seen");
+  if (zero_state)
+    result.push_back(std::string("the initial state is zero") + (steps <= 2 ? ", with few steps" : "") +
+                     ": what multiplies it at the first step can not be seen");
+  if (truth.hidden == 1) result.push_back("H = 1: a transpose of a weight can not be seen");
+  const Quantity& direct = *values.find("direct_h");
+  bool only_last = true, uniform = true;
+  for (int t = 1; t <= steps; ++t) {
+    if (t < steps) only_last &= all_zero(direct[t]);
+    for (const double v : direct[t].values) uniform &= v == direct[t].values[0] && v == direct[steps].values[0];
+  }
+  if (all_zero(direct[steps]) && only_last)
+    result.push_back("the loss reads no output: every derivative is 0, and no mistake can be seen");
+  else if (only_last && steps > 1)
+    result.push_back("the loss reads the last step alone: a missing direct term can not be seen");
+  if (uniform && direct[steps].size() > 1)
+    result.push_back(
+        "the loss has the same derivative everywhere: exchanged units, sequences or steps can not be seen");
+  for (const char gate : truth.gates) {
+    const Quantity* const value = values.find(std::string(1, gate));
+    if (!value || !value->steps) continue;
+    std::size_t saturated = 0, all = 0;
+    for (const Matrix& at : value->at)
+      for (const double v : at.values) {
+        saturated += 1 - std::abs(v) < 1e-6 || (v > 0 && v < 1e-6);
+        ++all;
+      }
+    if (saturated * 10 > all * 9)
+      result.push_back(std::string("gate ") + gate +
+                       " is saturated: its slope is next to 0, and mistakes behind it are small");
+  }
+  double largest = 0;
+  for (const auto& [name, quantity] : values.named)
+    if (name[0] == 'd' && name != "direct_h")
+      for (const Matrix& at : quantity.at) largest = std::max(largest, norm(at.values));
+  for (const auto& [name, quantity] : values.named) {
+    if (name[0] != 'd' || name == "direct_h" || quantity.steps || largest == 0) continue;
+    if (norm(quantity.whole().values) < 1e-13 * largest)
+      result.push_back(name + " is below the noise of the others: nothing can be said about it");
+  }
+  return result;
+}
+
+Report audit(const Derivation& derivation, const Truth& truth, Mode mode) {
+  Report report;
+  report.mode = mode;
+  Evaluation isolated(derivation, truth.values, Mode::isolated), own(derivation, truth.values, Mode::cumulative);
+  Explanation explanation(derivation, truth);
+  own.all();  // says what is missing or circular, whatever the mode
+  for (const Equation& equation : derivation.equations) {
+    const Quantity* const exact = truth.values.find(equation.name);
+    if (!exact) continue;
+    const Compared alone = compared_of(isolated, equation, truth.values);
+    const Compared along = compared_of(own, equation, truth.values);
+    Term term = compare(equation.name, mode == Mode::isolated ? alone : along, truth, exact->steps);
+    term.step_digits = compare(equation.name, alone, truth, exact->steps).step_digits;
+    term.cumulative_digits = compare(equation.name, along, truth, exact->steps).step_digits;
+    term.term = equation.text.substr(0, equation.text.find_last_not_of(" \t", equation.text.find('=') - 1) + 1);
+    term.line = equation.line;
+    term.text = equation.text;
+    if (!term.agrees && !alone.agrees()) {
+      term.causes = explanation.of(equation, alone);
+      if (term.causes.empty() && !alone.hand.empty() && !alone.hand[0].same_shape(alone.truth[0]))
+        term.causes = {shape_cause(alone)};
+      if (term.gate.empty() && !exact->steps && alone.hand[0].same_shape(alone.truth[0]))
+        term.gate = worst_gate(equation.name, alone.hand[0], truth);
+    } else if (!term.agrees) {
+      term.causes = {"its formula is right, and is given wrong values"};
+    }
+    report.terms.push_back(std::move(term));
+  }
+  if (report.terms.empty())
+    throw autograd::FormatError("the derivation has no term to compare; write equations for derivatives of the " +
+                                truth.cell + " cell: " + truth.values.near("d"));
+  detail::conclude(report, truth);
+  return report;
+}
+
+MutationScore mutation_score(const Derivation& derivation, const Truth& truth) {
+  MutationScore score;
+  Evaluation isolated(derivation, truth.values, Mode::isolated);
+  for (const Equation& equation : derivation.equations) {
+    if (!equation.formula || !truth.values.find(equation.name)) continue;
+    const Compared compared = compared_of(isolated, equation, truth.values);
+    for (const Mistake& mistake : mistakes(equation, {truth.values, truth.gates, &derivation})) {
+      ++score.made;
+      if (gives(isolated, equation, mistake.formula, compared, compared.hand))
+        score.unnoticed.push_back(equation.left() + ": " + mistake.text);
+      else
+        ++score.noticed;
+    }
+  }
+  return score;
+}
+
+}  // namespace nn::audit

@@ -1,0 +1,30 @@
+// What audits of derivations and of arrays have in common.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "nn/audit/audit.hpp"
+
+namespace nn::audit::detail {
+
+/// The values of a term at its steps, beside the true ones.
+struct Compared {
+  std::vector<int> steps;
+  std::vector<Matrix> hand, truth;
+
+  bool agrees() const;
+};
+
+/// How far rounding may have moved a value from the true one, in the norm.
+double rounding(const Matrix& hand, const Matrix& truth);
+/// Whether rounding explains the difference; not where either is not finite.
+bool agree(const Matrix& hand, const Matrix& truth);
+
+/// All of a finding but its causes.
+Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps);
+
+/// Fills in what follows from the terms.
+void conclude(Report& report, const Truth& truth);
+
+}  // namespace nn::audit::detail

@@ -1,0 +1,69 @@
+// Evaluation: a derivation worked out, on true values or on its own.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "nn/audit/derivation.hpp"
+#include "nn/audit/values.hpp"
+
+namespace nn::audit {
+
+enum class Mode {
+  isolated,    ///< every formula is given true values, so that one mistake does not spread to others
+  cumulative,  ///< every formula is given what the derivation says
+};
+
+/// Evaluates the formulas of a derivation over T steps.
+///
+/// In formulas a name with a step beyond T is 0, as nothing flows back from there; before step 1 there are only states
+/// and their derivatives.
+class Evaluation {
+ public:
+  /// What takes the place of a value: of name at step t, or nothing.
+  using Override = std::function<std::optional<Matrix>(const std::string& name, int t)>;
+
+  /// All are held on to. Throws FormatError for a name that there is not, with those that are near, and for equations
+  /// that do not say enough: a boundary that is missing.
+  Evaluation(const Derivation& derivation, const Values& truth, Mode mode, Override override = {});
+
+  /// The steps that an equation gives values of: 0 for none.
+  std::pair<int, int> steps_of(const Equation& equation) const;
+  /// The value of an equation, at its step t. Throws FormatError, with line and column, for shapes that do not fit,
+  /// names that are defined by each other, and steps that there are not.
+  Matrix value(const Equation& equation, int t);
+  /// Another formula in its place.
+  Matrix value(const Equation& equation, const Formula& formula, int t);
+  /// Of a name, at a step (any, of one without steps), as the formulas see it.
+  const Matrix& value(const std::string& name, int t, const Expression* at = nullptr);
+  /// Of every name that the derivation gives a value.
+  Values all();
+
+ private:
+  struct Defined {
+    std::vector<const Equation*> equations;
+    bool steps = false;
+  };
+
+  [[noreturn]] void fail(const Expression* at, const std::string& what) const;
+  void check_names(const Formula& formula) const;
+  Matrix evaluate(const Formula& formula, int t);
+  const Equation* equation_for(const std::string& name, int t) const;
+
+  const Derivation& derivation_;
+  const Values& truth_;
+  Mode mode_;
+  Override override_;
+  std::map<std::string, Defined> defined_;
+  std::map<std::pair<std::string, int>, Matrix> known_;
+  std::vector<std::pair<std::string, int>> under_way_;
+};
+
+/// Whether the name is that of a derivative that these values have, or may have: d and a name.
+bool is_derivative(const std::string& name, const Values& truth);
+
+}  // namespace nn::audit
