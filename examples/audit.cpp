@@ -102,6 +102,49 @@ Array<double> read_sequence(const std::string& path, std::size_t input) {
   return x;
 }
 
+/// What a program of one's own needs to compute the same gradients: the run's input, states, weights, and the
+/// derivative of its loss by each output.
+void write_problem(const std::string& path, const Truth& truth) {
+  nlohmann::ordered_json problem;
+  for (const auto& [name, quantity] : truth.values.named) {
+    const bool given = name == "x" || name == "direct_h" || (!quantity.steps && name[0] != 'd');
+    if (!given) continue;
+    const Matrix& first = quantity.at[0];
+    std::vector<std::size_t> shape{first.rows, first.columns};
+    std::vector<double> data;
+    if (quantity.steps) shape.insert(shape.begin(), quantity.at.size());
+    for (const Matrix& at : quantity.at) data.insert(data.end(), at.values.begin(), at.values.end());
+    problem[name] = {{"shape", shape}, {"data", data}};
+  }
+  nn::io::replace_file(path, problem.dump() + "\n");
+}
+
+/// {"dWx": {"shape": [20, 4], "data": [...]}, ...}; of more than two axes all but the last are rows.
+std::map<std::string, Matrix> read_arrays(const std::string& text, const std::string& path) {
+  std::map<std::string, Matrix> arrays;
+  const auto fail = [&](const std::string& what) { throw autograd::FormatError(path + ": " + what); };
+  const nlohmann::json file = nlohmann::json::parse(text, nullptr, false);
+  if (file.is_discarded() || !file.is_object() || file.empty()) fail("expected a JSON object of arrays");
+  for (const auto& [name, array] : file.items()) {
+    const auto numbers = [&](const char* key) {
+      if (!array.is_object() || !array.contains(key) || !array[key].is_array())
+        fail(fmt::format("{} has no list \"{}\"", name, key));
+      for (const auto& number : array[key])
+        if (!number.is_number()) fail(fmt::format("{}: \"{}\" holds {}, not a number", name, key, number.dump()));
+      return array[key];
+    };
+    const auto shape = numbers("shape").get<std::vector<std::size_t>>();
+    auto data = numbers("data").get<std::vector<double>>();
+    const std::size_t columns = shape.empty() ? 1 : shape.back();
+    std::size_t elements = 1;
+    for (const std::size_t extent : shape) elements *= extent;
+    if (elements != data.size() || elements == 0)
+      fail(fmt::format("{} has {} numbers, and its shape says {}", name, data.size(), elements));
+    arrays[name] = Matrix(elements / columns, columns, std::move(data));
+  }
+  return arrays;
+}
+
 void print(const Report& report, const Setup& setup) {
   const bool coloured = isatty(STDOUT_FILENO);
   const auto paint = [&](const char* code, const std::string& text) {
@@ -134,10 +177,11 @@ void print(const Report& report, const Setup& setup) {
 
 int main(int argc, char** argv) {
   CLI::App app{"Holds a hand-derived backward pass to autograd: says which term is wrong, at which step, and why."};
-  std::string file, cell, weights, data, html, loss = "every";
+  std::string file, cell, weights, data, html, problem, loss = "every";
   Setup setup;
   bool json = false, isolated = false, cumulative = false, mutants = false;
-  app.add_option("file", file, "the derivation, as docs/derivations.md describes")->required();
+  app.add_option("file", file, "a derivation, as docs/derivations.md describes, or a JSON file of finished gradients")
+      ->required();
   app.add_option("--cell", cell, "its cell, if the file does not name one");
   app.add_option("--steps", setup.steps)->check(CLI::Range(1, 100000))->capture_default_str();
   app.add_option("--batch", setup.batch)->check(CLI::Range(1, 100000))->capture_default_str();
@@ -148,6 +192,7 @@ int main(int argc, char** argv) {
   app.add_flag("--zero-state", setup.zero_state, "start from zeros, not from a random state");
   app.add_option("--weights", weights, "a model file, in any format that `convert` reads, instead of random weights");
   app.add_option("--data", data, "a CSV file without a header, a row for each step, instead of a random sequence");
+  app.add_option("--problem", problem, "write the run's numbers, for a program that computes the gradients");
   app.add_option("--html", html, "write a report for a browser");
   app.add_flag("--json", json, "print one JSON object");
   app.add_flag("--mutants", mutants, "print how many single mistakes in this derivation this run would notice");
@@ -160,7 +205,10 @@ int main(int argc, char** argv) {
   }
   try {
     setup.loss = loss == "every" ? ReadBy::every_step : ReadBy::last_step;
-    const Derivation derivation = parse(nn::io::read_file(file), file);
+    const std::string text = nn::io::read_file(file);
+    const bool finished =
+        text.find_first_not_of(" \t\r\n") != std::string::npos && text[text.find_first_not_of(" \t\r\n")] == '{';
+    const Derivation derivation = finished ? Derivation() : parse(text, file);
     if (cell.empty()) cell = derivation.cell.empty() ? "lstm" : derivation.cell;
     if (!weights.empty()) take_weights(weights, cell, setup);
     if (!data.empty()) {
@@ -169,7 +217,9 @@ int main(int argc, char** argv) {
       setup.batch = 1;
     }
     const Truth truth = stock_truth(cell, setup);
-    const Report report = audit(derivation, truth, cumulative ? Mode::cumulative : Mode::isolated);
+    if (!problem.empty()) write_problem(problem, truth);
+    const Report report = finished ? audit_arrays(read_arrays(text, file), truth)
+                                   : audit(derivation, truth, cumulative ? Mode::cumulative : Mode::isolated);
     if (json)
       std::cout << to_json(report).dump(2) << '\n';
     else

@@ -5,9 +5,8 @@
 #include <sstream>
 
 #include "autograd/autograd.hpp"
+#include "nn/audit/audit.hpp"
 #include "nn/nn.hpp"
-
-using autograd::concat;
 
 //   f = σ(x W_fᵀ + h' U_fᵀ + b_f)
 //   g = tanh(x W_gᵀ + (f h') U_gᵀ + b_g)
@@ -15,24 +14,46 @@ using autograd::concat;
 template <class T>
 struct MinimalGatedUnit {
   std::size_t hidden;
-  nn::Linear<T> forget, candidate;  // of [x, h'] and of [x, f h']
+  nn::Linear<T> W_f, U_f, W_g, U_g;  // the biases are with W
 
   MinimalGatedUnit(std::size_t input, std::size_t hidden, nn::Generator& generator)
-      : hidden(hidden), forget(input + hidden, hidden, generator), candidate(input + hidden, hidden, generator) {}
+      : hidden(hidden),
+        W_f(input, hidden, generator),
+        U_f(hidden, hidden, generator, false),
+        W_g(input, hidden, generator),
+        U_g(hidden, hidden, generator, false) {}
 
   nn::Variable<T> operator()(nn::Variable<T> x, nn::Variable<T> h) {
-    const auto f = sigmoid(forget(concat({x, h}, 1)));
-    const auto g = tanh(candidate(concat({x, f * h}, 1)));
+    const auto f = named("f", sigmoid(named("zf", W_f(x) + U_f(h))));
+    const auto g = named("g", tanh(named("zg", W_g(x) + U_g(f * h))));
     return (1 - f) * h + f * g;
   }
   nn::Variable<T> zero_state(nn::Tape<T>& tape, std::size_t batch) const {
     return tape.constant({batch, hidden}, T(0));
   }
   static void visit(auto& self, auto&& visitor) {
-    visitor("forget", self.forget);
-    visitor("candidate", self.candidate);
+    visitor("W_f", self.W_f);
+    visitor("U_f", self.U_f);
+    visitor("W_g", self.W_g);
+    visitor("U_g", self.U_g);
   }
 };
+
+// Its backward pass by hand, in the names that the cell gave; docs/derivations.md has the language.
+constexpr const char* backward_by_hand = R"(
+dh[t]  = direct_h[t] + dh[t+1] * (1 - f[t+1]) + dzf[t+1] @ U_f_weight + v[t+1] * f[t+1]
+dzg[t] = dh[t] * f[t] * (1 - g[t]**2)
+v[t]   = dzg[t] @ U_g_weight
+dzf[t] = (dh[t] * (g[t] - h[t-1]) + v[t] * h[t-1]) * f[t] * (1 - f[t])
+
+dW_f_weight = sum_t(dzf[t].T @ x[t])
+dU_f_weight = sum_t(dzf[t].T @ h[t-1])
+dW_f_bias   = sum_t(sum_batch(dzf[t]))
+dW_g_weight = sum_t(dzg[t].T @ x[t])
+dU_g_weight = sum_t(dzg[t].T @ (f[t] * h[t-1]))
+dW_g_bias   = sum_t(sum_batch(dzg[t]))
+dx[t]       = dzf[t] @ W_f_weight + dzg[t] @ W_g_weight
+)";
 
 namespace {
 
@@ -106,6 +127,15 @@ int main(int argc, char** argv) {
   text << report;
   fmt::print("gradient check: {}\n", text.str());
   if (!report.agrees(1e-12)) return 1;
+
+  // Is the derivation by hand? Every term of it, at every step, against the gradient.
+  const auto random = [&](const autograd::Shape& shape) { return nn::normal<double>(shape, 0, 1, generator); };
+  const auto audit =
+      nn::audit::audit(nn::audit::parse(backward_by_hand),
+                       nn::audit::truth_of("minimal gated unit", model.recurrent.cell, random({5, 3, 2}), random,
+                                           [](nn::Variable<double> outputs) { return sum(exp(outputs)); }));
+  fmt::print("derivation by hand: {}\n", audit.verdict);
+  if (!audit.agrees) return 1;
 
   nn::Adam<double> optimizer(model, {.learning_rate = 0.01});
   double first = 0, recent = 0;

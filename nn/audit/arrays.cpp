@@ -1,5 +1,6 @@
 // audit_arrays(): which mistake in the right derivation gives just these arrays?
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <set>
@@ -12,9 +13,13 @@
 
 namespace nn::audit {
 
-using detail::agree;
-
 namespace {
+
+/// Whether a derivation gives this array. Mistakes that are told apart differ by much more; what rounding does to
+/// arrays of unknown origin is less.
+bool gives(const Matrix& derived, const Matrix& array) {
+  return derived.same_shape(array) && distance(derived, array) <= 1e-9 * norm(array.values) + 1e-290;
+}
 
 /// One change of a derivation: a formula in the place of another.
 struct Change {
@@ -100,7 +105,7 @@ class Search {
       Evaluation evaluation(derivation, truth_.values, Mode::cumulative);
       for (std::size_t k = 0; k < derivation.equations.size() && result.size() <= most; ++k) {
         const Matrix* const array = blocks_of(derivation.equations[k].name);
-        if (array && !agree(whole(evaluation, derivation.equations[k]), *array)) result.push_back(k);
+        if (array && !gives(whole(evaluation, derivation.equations[k]), *array)) result.push_back(k);
       }
     } catch (const autograd::FormatError&) {  // shapes that do not fit: nobody can have run this
       result.assign(most + 1, 0);
@@ -127,7 +132,7 @@ class Search {
         other.equations[left[k]].formula = change.formula;
         Evaluation changed_evaluation(other, truth_.values, Mode::cumulative);
         try {
-          if (agree(whole(changed_evaluation, other.equations[left[k]]), *blocks_of(other.equations[left[k]].name)))
+          if (gives(whole(changed_evaluation, other.equations[left[k]]), *blocks_of(other.equations[left[k]].name)))
             here.push_back(change.text);
         } catch (const autograd::FormatError&) {
         }
@@ -147,6 +152,23 @@ class Search {
   const Derivation& right_;
   std::vector<Change> inner_, outer_;  ///< of what others read, and of what they do not
 };
+
+/// The norm of what an array is added up from, in the right derivation: how rounding can have moved it, wherever it
+/// comes from. 0 where no derivation is known.
+double addends(const std::string& name, const Truth& truth) {
+  if (!is_stock(truth.cell)) return 0;
+  const Derivation& right = stock_derivation(truth.cell);
+  Evaluation evaluation(right, truth.values, Mode::isolated);
+  std::vector<double> norms;
+  for (const Equation& equation : right.equations) {
+    const bool part = equation.name.size() == name.size() + 1 && equation.name.starts_with(name) &&
+                      truth.gates.find(equation.name.back()) != std::string::npos;
+    if (equation.name != name && !part) continue;
+    const auto [first, last] = evaluation.steps_of(equation);
+    for (int t = first; t <= last; ++t) norms.push_back(norm(evaluation.value(equation, t).magnitudes));
+  }
+  return norm(norms);
+}
 
 }  // namespace
 
@@ -171,8 +193,12 @@ Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& tr
     if (!array.same_shape(whole))
       throw autograd::ShapeError("audit: " + name + " has shape " + shape_text(array) + ", expected " +
                                  shape_text(whole));
-    Term term = detail::compare(name, {{0}, {array}, {whole}}, truth, false);
+    Matrix hand = array;
+    const double even = addends(name, truth) / std::sqrt(static_cast<double>(hand.size()));
+    for (double& magnitude : hand.magnitudes) magnitude = std::max(magnitude, even);
+    Term term = detail::compare(name, {{0}, {hand}, {whole}}, truth, false);
     term.term = name;
+    if (!term.agrees) term.causes = detail::plain_causes(array, whole);
     report.terms.push_back(std::move(term));
     bool split = false;
     std::size_t row = 0, column = 0;
@@ -190,11 +216,10 @@ Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& tr
     if (!split) parts[name] = array;
   }
   const bool wrong = std::any_of(report.terms.begin(), report.terms.end(), [](const Term& t) { return !t.agrees; });
-  const auto& cells = stock_cells();
-  if (wrong && std::find(cells.begin(), cells.end(), truth.cell) != cells.end()) {
+  if (wrong && is_stock(truth.cell)) {
     const std::vector<std::string> causes = Search(parts, truth).causes();
     for (Term& term : report.terms)
-      if (!term.agrees) term.causes = causes;
+      if (!term.agrees && term.causes.empty()) term.causes = causes;
   }
   detail::conclude(report, truth);
   return report;

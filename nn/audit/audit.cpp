@@ -59,8 +59,7 @@ bool gives(Evaluation& evaluation, const Equation& equation, const Formula& form
 }
 
 const Derivation* right_derivation(const Truth& truth) {
-  const auto& cells = stock_cells();
-  return std::find(cells.begin(), cells.end(), truth.cell) != cells.end() ? &stock_derivation(truth.cell) : nullptr;
+  return is_stock(truth.cell) ? &stock_derivation(truth.cell) : nullptr;
 }
 
 const Equation* right_equation(const Derivation* right, const std::string& name) {
@@ -142,11 +141,6 @@ class Explanation {
   const Derivation& own_;
   Evaluation isolated_, repairs_;
 };
-
-std::string shape_cause(const Compared& compared) {
-  const Matrix &hand = compared.hand[0], &truth = compared.truth[0];
-  return "its shape is " + shape_text(hand) + ", and that of the true one " + shape_text(truth);
-}
 
 /// The gate that a name ends in, as dzi, dWxi and dbi do.
 std::string gate_of(const std::string& name, const Truth& truth) {
@@ -286,6 +280,13 @@ void conclude(Report& report, const Truth& truth) {
   }
 }
 
+std::vector<std::string> plain_causes(const Matrix& hand, const Matrix& truth) {
+  if (!hand.same_shape(truth))
+    return {"its shape is " + shape_text(hand) + ", and that of the true one " + shape_text(truth)};
+  if (!std::isfinite(norm(hand.values))) return {"it holds numbers that are not finite"};
+  return {};
+}
+
 }  // namespace detail
 
 std::vector<std::string> blind_spots(const Truth& truth) {
@@ -362,8 +363,8 @@ Report audit(const Derivation& derivation, const Truth& truth, Mode mode) {
     term.text = equation.text;
     if (!term.agrees && !alone.agrees()) {
       term.causes = explanation.of(equation, alone);
-      if (term.causes.empty() && !alone.hand.empty() && !alone.hand[0].same_shape(alone.truth[0]))
-        term.causes = {shape_cause(alone)};
+      for (std::size_t k = 0; k < alone.hand.size() && term.causes.empty(); ++k)
+        term.causes = detail::plain_causes(alone.hand[k], alone.truth[k]);
       if (term.gate.empty() && !exact->steps && alone.hand[0].same_shape(alone.truth[0]))
         term.gate = worst_gate(equation.name, alone.hand[0], truth);
     } else if (!term.agrees) {

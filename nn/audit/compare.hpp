@@ -21,6 +21,9 @@ double rounding(const Matrix& hand, const Matrix& truth);
 /// Whether rounding explains the difference; not where either is not finite.
 bool agree(const Matrix& hand, const Matrix& truth);
 
+/// What can be said of values that no mistake explains: their shape is another, or they are not finite.
+std::vector<std::string> plain_causes(const Matrix& hand, const Matrix& truth);
+
 /// All of a finding but its causes.
 Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps);
 

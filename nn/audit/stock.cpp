@@ -124,6 +124,8 @@ const std::vector<std::string>& stock_cells() {
   return names;
 }
 
+bool is_stock(const std::string& cell) { return runners().contains(cell); }
+
 Truth stock_truth(const std::string& cell, const Setup& setup) {
   const auto found = runners().find(cell);
   if (found == runners().end()) unknown(cell);

@@ -26,6 +26,7 @@ struct Setup {
 
 /// "lstm", "peephole", and so on.
 const std::vector<std::string>& stock_cells();
+bool is_stock(const std::string& cell);
 
 /// Throws ValueError for a cell or a parameter that there is not, and for a size of 0; ShapeError for a parameter or an
 /// x of another shape than the sizes say.
