@@ -27,7 +27,7 @@ namespace {
 constexpr std::size_t longest = 1 << 20;
 constexpr int deepest = 200;  // nested parentheses
 
-const std::set<std::string> functions{"sum_t", "sum_batch", "tanh", "sigmoid", "exp", "log", "sqrt"};
+const std::set<std::string> functions{"sum_t", "sum_batch", "mean", "tanh", "sigmoid", "exp", "log", "sqrt"};
 
 /// The length of the UTF-8 sequence at the front, 0 if there is none.
 std::size_t sequence_length(std::string_view text) {

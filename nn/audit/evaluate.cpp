@@ -232,6 +232,7 @@ Matrix Evaluation::evaluate(const Formula& formula, int t) {
           return sum;
         }
         if (function == "sum_batch") return sum_rows(part(0));
+        if (function == "mean") return mean_columns(part(0));
         if (function == "tanh") return tanh(part(0));
         if (function == "sigmoid") return sigmoid(part(0));
         if (function == "exp") return exp(part(0));

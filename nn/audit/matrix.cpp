@@ -31,7 +31,7 @@ Matrix combined(const char* op, const Matrix& a, const Matrix& b, F f, M magnitu
   const auto stretches = [](std::size_t from, std::size_t to) { return from == to || from == 1; };
   const std::size_t rows = std::max(a.rows, b.rows), columns = std::max(a.columns, b.columns);
   for (const Matrix* m : {&a, &b})
-    if (!stretches(m->rows, rows) || !stretches(m->columns, columns) || (m->columns == 1 && columns > 1 && m->rows > 1))
+    if (!stretches(m->rows, rows) || !stretches(m->columns, columns))
       throw ShapeError(std::string("the operands of ") + op + " have shapes " + shape_text(a) + " and " +
                        shape_text(b));
   Matrix out = zeros(rows, columns);
@@ -155,6 +155,10 @@ Matrix sum_rows(const Matrix& a) {
     out.magnitudes[k % a.columns] += a.magnitudes[k];
   }
   return out;
+}
+
+Matrix mean_columns(const Matrix& a) {
+  return product(a, Matrix(a.columns, 1, std::vector<double>(a.columns, 1 / static_cast<double>(a.columns))));
 }
 
 Matrix side_by_side(const std::vector<Matrix>& parts) {

@@ -8,8 +8,8 @@
 
 namespace nn::audit {
 
-/// Rows are the sequences of a batch; a bias is one row. A single number is stretched to any shape, a single row to any
-/// number of rows.
+/// Rows are the sequences of a batch; a bias is one row. A single row is stretched to any number of rows, a single
+/// column to any number of columns.
 struct Matrix {
   std::size_t rows = 1, columns = 1;
   std::vector<double> values = {0};
@@ -47,6 +47,8 @@ Matrix product(const Matrix& a, const Matrix& b);
 Matrix transposed(const Matrix& a);
 /// Σ over the rows: one row.
 Matrix sum_rows(const Matrix& a);
+/// The mean of each row: one column.
+Matrix mean_columns(const Matrix& a);
 /// The rows of all side by side. Throws ShapeError for different numbers of rows.
 Matrix side_by_side(const std::vector<Matrix>& parts);
 /// Rows [begin, end), or columns.

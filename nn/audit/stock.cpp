@@ -46,12 +46,13 @@ class Draw {
       throw autograd::ShapeError("audit: x has shape " + to_string(autograd::shape_of(*setup_.x)) + ", expected " +
                                  to_string(expected) + ", that is (time, batch, input)");
     const Array<double> x = setup_.x ? *setup_.x : normal(expected);
-    const Array<double> a = normal({setup_.steps, setup_.batch, setup_.hidden});
     const auto initial = [&](const autograd::Shape& shape) {
       return setup_.zero_state ? autograd::zeros<double>(shape) : normal(shape);
     };
+    std::optional<Array<double>> a;
     const Loss loss = [&](Variable<double> outputs) {
-      const Variable<double> each = outputs * outputs.tape().constant(a) + 0.5 * square(outputs);
+      if (!a) a = normal(outputs.shape());
+      const Variable<double> each = outputs * outputs.tape().constant(*a) + 0.5 * square(outputs);
       return sum(setup_.loss == ReadBy::every_step ? each : select(each, 0, -1));
     };
     return truth_of(name, cell, x, initial, loss);
@@ -99,6 +100,16 @@ const std::map<std::string, Runner>& runners() {
       {"gru", run<[](const Setup& s, Generator& g) { return GRUCell<double>(options(s), g); }>},
       {"gru_reset_before", run<[](const Setup& s, Generator& g) { return GRUResetBeforeCell<double>(options(s), g); }>},
       {"rnn", run<[](const Setup& s, Generator& g) { return RNNCell<double>(options(s), g); }>},
+      {"projected", run<[](const Setup& s, Generator& g) {
+         return LSTMCell<double>({.input_size = s.input, .hidden_size = 2 * s.hidden, .proj_size = s.hidden}, g);
+       }>},
+      {"layer_norm", run<[](const Setup& s, Generator& g) {
+         LSTMVariantCell<double> cell({.input_size = s.input, .hidden_size = s.hidden, .norm_groups = 1}, g);
+         for (auto* norm : {&cell.norm_x, &cell.norm_h, &cell.norm_c})
+           for (Parameter<double>* p : {&(*norm)->gain, &(*norm)->shift})
+             p->update([&](auto& values) { values += nn::normal<double>(p->shape(), 0, 0.5, g); });
+         return cell;
+       }>},
       {"minimal_gated", run<[](const Setup& s, Generator& g) { return MinimalGatedCell<double>(options(s), g); }>},
       {"input_gated", run<[](const Setup& s, Generator& g) {
          return InputGatedCell<double>({s.input, s.hidden}, g);

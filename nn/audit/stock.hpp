@@ -24,7 +24,7 @@ struct Setup {
   std::optional<Array<double>> x = {};                   ///< (steps, batch, input)
 };
 
-/// "lstm", "peephole", and so on.
+/// "lstm", "peephole", and so on. Of "projected" h has `hidden` features, and c twice as many.
 const std::vector<std::string>& stock_cells();
 bool is_stock(const std::string& cell);
 
