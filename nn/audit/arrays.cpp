@@ -50,7 +50,7 @@ class Search {
       if (explains({&change})) result.push_back(change.text);
     if (!result.empty()) return result;
     result = with({}, 2);
-    if (!result.empty()) return result;
+    if (!result.empty() || !small()) return result;
     for (const Change& change : inner_)
       if (auto found = with({&change}, 1); !found.empty()) return found;
     for (std::size_t k = 0; k < inner_.size(); ++k)
@@ -61,6 +61,9 @@ class Search {
   }
 
  private:
+  /// Whether pairs can be tried one by one: thousands of runs.
+  bool small() const { return static_cast<std::size_t>(truth_.values.steps) * truth_.hidden * truth_.hidden <= 2000; }
+
   /// The array that an equation is (a part of), or null.
   const Matrix* blocks_of(const std::string& name) const {
     const auto found = arrays_.find(name);
@@ -193,7 +196,7 @@ Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& tr
     if (!array.same_shape(whole))
       throw autograd::ShapeError("audit: " + name + " has shape " + shape_text(array) + ", expected " +
                                  shape_text(whole));
-    Matrix hand = array;
+    Matrix hand(array.rows, array.columns, array.values);  // what they were added up from is not known
     const double even = addends(name, truth) / std::sqrt(static_cast<double>(hand.size()));
     for (double& magnitude : hand.magnitudes) magnitude = std::max(magnitude, even);
     Term term = detail::compare(name, {{0}, {hand}, {whole}}, truth, false);

@@ -26,14 +26,14 @@ using detail::rounding;
 
 constexpr double eps = std::numeric_limits<double>::epsilon();
 
+constexpr const char* given_wrong_values = "its formula is right, and is given wrong values";
+
 double digits_of(double error, double size) {
   if (std::isnan(error) || std::isnan(size)) return 0;
   if (error == 0) return 16;
   if (size == 0) return 0;
   return std::clamp(-std::log10(error / size), 0.0, 16.0);
 }
-
-double hypot_of(const std::vector<double>& parts) { return norm(parts); }
 
 std::string number_text(double value) {
   char text[32];
@@ -86,13 +86,29 @@ std::optional<double> common_factor(const Compared& compared) {
   return factor;
 }
 
+/// Mistakes are tried one after the other, each at the cost of a formula: of a long run of a stock cell a short one, in
+/// which the same mistakes are made, tells as much.
+std::optional<Truth> small_truth(const Truth& truth) {
+  const auto steps = static_cast<std::size_t>(truth.values.steps);
+  if (!is_stock(truth.cell) || steps * truth.hidden * truth.hidden <= 1000) return {};
+  return stock_truth(truth.cell, {.steps = 5, .batch = 2, .input = 2, .hidden = 3});
+}
+
+/// The largest norm of a derivative, at any step.
+double largest_derivative(const Values& values) {
+  double largest = 0;
+  for (const auto& [name, quantity] : values.named)
+    if (name[0] == 'd' && name != "direct_h")
+      for (const Matrix& at : quantity.at) largest = std::max(largest, norm(at.values));
+  return largest;
+}
+
 /// What could have been done to the right formula so that it gives the hand's values.
 class Explanation {
  public:
   Explanation(const Derivation& derivation, const Truth& truth)
       : truth_(truth),
         right_(right_derivation(truth)),
-        own_(derivation),
         isolated_(right_ ? *right_ : derivation, truth.values, Mode::isolated),
         repairs_(derivation, truth.values, Mode::isolated) {}
 
@@ -138,7 +154,6 @@ class Explanation {
 
   const Truth& truth_;
   const Derivation* right_;
-  const Derivation& own_;
   Evaluation isolated_, repairs_;
 };
 
@@ -231,23 +246,28 @@ bool agree(const Matrix& hand, const Matrix& truth) {
   return hand.same_shape(truth) && distance(hand, truth) <= rounding(hand, truth);
 }
 
-Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps) {
+Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps, double carried) {
   Term term;
-  std::vector<double> errors, sizes;
-  for (std::size_t k = 0; k < compared.hand.size(); ++k) {
+  std::vector<double> errors(compared.hand.size()), sizes = errors;
+  term.step_digits = errors;
+  double allowed = carried, detectable = std::numeric_limits<double>::infinity();
+  for (std::size_t k = compared.hand.size(); k-- > 0;) {  // backwards in time, as rounding is carried
     const Matrix &hand = compared.hand[k], &exact = compared.truth[k];
     const bool fits = hand.same_shape(exact);
     const double size = norm(exact.values), error = fits ? distance(hand, exact) : size;
-    errors.push_back(error);
-    sizes.push_back(size);
-    const bool agrees = fits && error <= rounding(hand, exact);
-    term.step_digits.push_back(agrees && size == 0 ? 16 : digits_of(error, size));
-    if (size > 0) term.detectable = std::max(term.detectable, 2 * rounding(fits ? hand : exact, exact) / size);
+    const double here = rounding(fits ? hand : exact, exact);
+    allowed = carried > 0 ? std::max(allowed, truth.values.steps * here) : here;
+    errors[k] = error;
+    sizes[k] = size;
+    const bool agrees = fits && error <= allowed;
+    term.step_digits[k] = agrees && size == 0 ? 16 : digits_of(error, size);
+    if (size > 0) detectable = std::min(detectable, 2 * allowed / size);
     if (agrees) continue;
     term.agrees = false;
     if (steps) term.first_t = std::max(term.first_t.value_or(0), compared.steps[k]);
   }
-  term.digits = term.agrees && hypot_of(sizes) == 0 ? 16 : digits_of(hypot_of(errors), hypot_of(sizes));
+  term.detectable = std::isfinite(detectable) ? detectable : 0;
+  term.digits = term.agrees && norm(sizes) == 0 ? 16 : digits_of(norm(errors), norm(sizes));
   if (!term.agrees && term.digits > 15.9) term.digits = 15.9;
   term.gate = gate_of(name, truth);
   if (!term.agrees) term.factor = common_factor(compared);
@@ -273,6 +293,9 @@ void conclude(Report& report, const Truth& truth) {
     report.verdict = "everything agrees: " + count + ", to " + digits_text(least) + " and better";
     return;
   }
+  // Those that are wrong by themselves before those that are given wrong values.
+  std::stable_partition(wrong.begin(), wrong.end(),
+                        [](const Term* term) { return term->causes.empty() || term->causes[0] != given_wrong_values; });
   report.verdict = first_sentence(*wrong[0], truth.values.steps);
   if (wrong.size() > 1) {
     report.verdict += "; wrong as well: ";
@@ -332,10 +355,7 @@ std::vector<std::string> blind_spots(const Truth& truth) {
       result.push_back(std::string("gate ") + gate +
                        " is saturated: its slope is next to 0, and mistakes behind it are small");
   }
-  double largest = 0;
-  for (const auto& [name, quantity] : values.named)
-    if (name[0] == 'd' && name != "direct_h")
-      for (const Matrix& at : quantity.at) largest = std::max(largest, norm(at.values));
+  const double largest = largest_derivative(values);
   for (const auto& [name, quantity] : values.named) {
     if (name[0] != 'd' || name == "direct_h" || quantity.steps || largest == 0) continue;
     if (norm(quantity.whole().values) < 1e-13 * largest)
@@ -348,27 +368,36 @@ Report audit(const Derivation& derivation, const Truth& truth, Mode mode) {
   Report report;
   report.mode = mode;
   Evaluation isolated(derivation, truth.values, Mode::isolated), own(derivation, truth.values, Mode::cumulative);
-  Explanation explanation(derivation, truth);
+  const std::optional<Truth> smaller = small_truth(truth);
+  const Truth& tried = smaller ? *smaller : truth;
+  Explanation explanation(derivation, tried);
+  Evaluation small(derivation, tried.values, Mode::isolated);
+  const double largest = largest_derivative(truth.values);
   own.all();  // says what is missing or circular, whatever the mode
   for (const Equation& equation : derivation.equations) {
     const Quantity* const exact = truth.values.find(equation.name);
     if (!exact) continue;
     const Compared alone = compared_of(isolated, equation, truth.values);
     const Compared along = compared_of(own, equation, truth.values);
-    Term term = compare(equation.name, mode == Mode::isolated ? alone : along, truth, exact->steps);
+    const bool own_values = mode == Mode::cumulative;
+    Term term =
+        compare(equation.name, own_values ? along : alone, truth, exact->steps, own_values ? 64 * eps * largest : 0);
     term.step_digits = compare(equation.name, alone, truth, exact->steps).step_digits;
     term.cumulative_digits = compare(equation.name, along, truth, exact->steps).step_digits;
     term.term = equation.text.substr(0, equation.text.find_last_not_of(" \t", equation.text.find('=') - 1) + 1);
     term.line = equation.line;
     term.text = equation.text;
     if (!term.agrees && !alone.agrees()) {
-      term.causes = explanation.of(equation, alone);
+      try {
+        term.causes = explanation.of(equation, smaller ? compared_of(small, equation, tried.values) : alone);
+      } catch (const autograd::FormatError&) {  // a step that a shorter run has not
+      }
       for (std::size_t k = 0; k < alone.hand.size() && term.causes.empty(); ++k)
         term.causes = detail::plain_causes(alone.hand[k], alone.truth[k]);
       if (term.gate.empty() && !exact->steps && alone.hand[0].same_shape(alone.truth[0]))
         term.gate = worst_gate(equation.name, alone.hand[0], truth);
     } else if (!term.agrees) {
-      term.causes = {"its formula is right, and is given wrong values"};
+      term.causes = {given_wrong_values};
     }
     report.terms.push_back(std::move(term));
   }

@@ -24,8 +24,9 @@ bool agree(const Matrix& hand, const Matrix& truth);
 /// What can be said of values that no mistake explains: their shape is another, or they are not finite.
 std::vector<std::string> plain_causes(const Matrix& hand, const Matrix& truth);
 
-/// All of a finding but its causes.
-Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps);
+/// All of a finding but its causes. A derivation that runs on its own values carries its rounding from step to step: it
+/// is forgiven `carried`, which is 0 of any other, and as much as T times the worst that was rounded so far.
+Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps, double carried = 0);
 
 /// Fills in what follows from the terms.
 void conclude(Report& report, const Truth& truth);

@@ -343,6 +343,17 @@ TEST_CASE("cumulative: a mistake spreads, and formulas that are right say so") {
   CHECK(term(report, "dc[t]").first_t == 3);
   CHECK(term(report, "dzi[t]").step_digits[0] > 14);
   CHECK(term(report, "dzi[t]").cumulative_digits[0] < 3);
+  CHECK(report.verdict.starts_with("dc[t] is wrong: it lacks the term dc[t+1] * f[t+1]; first seen at t=3, "));
+
+  // Over many steps too: what rounding may explain does not grow with what was carried.
+  Derivation forgetful = stock_derivation("lstm");
+  for (Equation& equation : forgetful.equations)
+    if (equation.name == "dc") equation.formula = equation.formula->parts[0];
+  const Truth longer = stock_truth("lstm", {.steps = 300, .hidden = 8});
+  const Report late = audit(forgetful, longer, Mode::cumulative);
+  CHECK(term(late, "dh[t]").first_t == 298);
+  CHECK(late.detectable_factor < 1 + 1e-9);
+  CHECK(audit(stock_derivation("lstm"), longer, Mode::cumulative).agrees);
 }
 
 TEST_CASE("formulas in C++") {
