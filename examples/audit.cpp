@@ -173,13 +173,33 @@ void print(const Report& report, const Setup& setup) {
                report.complex_error);
 }
 
+void print(const Flow& flow) {
+  fmt::print("\nwhere the gradient comes from: % through c[t+1] / through h[t+1] / from the loss at t\n   t");
+  for (const auto& [name, shares] : flow.shares) fmt::print("{:>16}", name);
+  for (const auto& [name, norms] : flow.norms) fmt::print("{:>12}", "|" + name + "|");
+  const std::size_t steps = flow.norms.begin()->second.size();
+  for (std::size_t t = steps; t-- > 0;) {
+    if (steps > 24 && t < steps - 20 && t > 1) continue;
+    fmt::print("\n{:4}", t + 1);
+    for (const auto& [name, shares] : flow.shares)
+      fmt::print("{:>16}", fmt::format("{:.0f} / {:.0f} / {:.0f}", 100 * shares[t].through_c, 100 * shares[t].through_h,
+                                       100 * shares[t].direct));
+    for (const auto& [name, norms] : flow.norms) fmt::print("{:12.3g}", norms[t]);
+  }
+  fmt::print("\n\nthe derivative of a loss at the last step falls to 1/e within {} steps\nsaturated:", flow.memory);
+  for (const auto& [gate, share] : flow.saturation) fmt::print(" {} {:.0f} %", gate, 100 * share);
+  fmt::print("\n\ntruncated to pieces of   cosine   relative error\n");
+  for (const Truncation& cut : flow.truncation)
+    fmt::print("{:20}   {:6.4f}   {:14.2g}\n", cut.k, cut.cosine, cut.relative_error);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app{"Holds a hand-derived backward pass to autograd: says which term is wrong, at which step, and why."};
   std::string file, cell, weights, data, html, problem, loss = "every";
   Setup setup;
-  bool json = false, isolated = false, cumulative = false, mutants = false;
+  bool json = false, isolated = false, cumulative = false, mutants = false, flow = false;
   app.add_option("file", file, "a derivation, as docs/derivations.md describes, or a JSON file of finished gradients")
       ->required();
   app.add_option("--cell", cell, "its cell, if the file does not name one");
@@ -195,6 +215,7 @@ int main(int argc, char** argv) {
   app.add_option("--problem", problem, "write the run's numbers, for a program that computes the gradients");
   app.add_option("--html", html, "write a report for a browser");
   app.add_flag("--json", json, "print one JSON object");
+  app.add_flag("--flow", flow, "print where gradient comes from, how far it reaches, and what truncation does to it");
   app.add_flag("--mutants", mutants, "print how many single mistakes in this derivation this run would notice");
   auto* const alone = app.add_flag("--isolated", isolated, "every formula on true values (the default)");
   app.add_flag("--cumulative", cumulative, "the derivation on its own values")->excludes(alone);
@@ -228,6 +249,7 @@ int main(int argc, char** argv) {
       nn::io::replace_file(html, to_html(report, flow_of(truth, stock_derivation(cell)), "Audit of " + file));
       if (!json) fmt::print("report: {}\n", html);
     }
+    if (flow) print(flow_of(truth, stock_derivation(cell)));
     if (mutants) {
       const MutationScore score = mutation_score(derivation, truth);
       fmt::print("of {} single mistakes in this derivation this run notices {}\n", score.made, score.noticed);
