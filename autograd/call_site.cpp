@@ -97,15 +97,18 @@ bool ours(const std::string& function) {
 
 std::string to_string(const CallSite& site) {
   std::string first;
+  bool inside = false;  // the innermost frames may be those of a sanitizer that stands in for backtrace()
   for (void* const address : site) {
     if (!address) break;
     const Frame frame = frame_of(address);
     if (frame.file.empty()) continue;
-    const auto places = places_of(frame.file, frame.address);
     if (first.empty()) first = std::filesystem::path(frame.file).filename().string() + "+" + frame.address;
-    for (const Place& place : places)
-      if (!place.function.empty() && !ours(place.function))
+    for (const Place& place : places_of(frame.file, frame.address)) {
+      if (place.function.empty()) continue;
+      if (!ours(place.function) && inside)
         return place.function + (place.source.empty() ? "" : " (" + place.source + ")");
+      inside |= ours(place.function);
+    }
   }
   return first;
 }
