@@ -10,8 +10,8 @@ template <class T>
 std::size_t packed_size(std::size_t k, std::size_t n);
 
 /// Packs a row-major (k, n) matrix, or with `transpose` the transpose of a row-major (n, k) one: the columns in panels
-/// as wide as the registers of one tile, each row after row, the last one filled up with zeros. `packed` is aligned to 64
-/// bytes.
+/// as wide as the registers of one tile, each row after row, the last one filled up with zeros. `packed` is aligned to
+/// 64 bytes.
 template <class T>
 void pack(bool transpose, std::size_t k, std::size_t n, const T* matrix, T* packed);
 
