@@ -203,20 +203,9 @@ Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& tr
     term.term = name;
     if (!term.agrees) term.causes = detail::plain_causes(array, whole);
     report.terms.push_back(std::move(term));
-    bool split = false;
-    std::size_t row = 0, column = 0;
-    for (const char gate : truth.gates) {
-      const Quantity* const block = values.find(name + gate);
-      if (!block || exact->steps) continue;
-      const Matrix& of = block->whole();
-      const bool by_rows = of.rows != array.rows;
-      parts[name + gate] =
-          by_rows ? rows_of(array, row, row + of.rows) : columns_of(array, column, column + of.columns);
-      row += by_rows ? of.rows : 0;
-      column += by_rows ? 0 : of.columns;
-      split = true;
-    }
-    if (!split) parts[name] = array;
+    const auto blocks = detail::gate_blocks(name, array, truth);
+    for (const auto& [gate, block] : blocks) parts[name + gate] = block;
+    if (blocks.empty()) parts[name] = array;
   }
   const bool wrong = std::any_of(report.terms.begin(), report.terms.end(), [](const Term& t) { return !t.agrees; });
   if (wrong && is_stock(truth.cell)) {

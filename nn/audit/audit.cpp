@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <functional>
 #include <limits>
-#include <set>
 
 #include "autograd/error.hpp"
 #include "nn/audit/compare.hpp"
@@ -13,9 +11,6 @@
 #include "nn/audit/stock.hpp"
 
 namespace nn::audit {
-
-using autograd::ShapeError;
-using autograd::ValueError;
 
 namespace {
 
@@ -168,20 +163,12 @@ std::string gate_of(const std::string& name, const Truth& truth) {
   return std::string(1, name.back());
 }
 
-/// The block that is furthest off, of an array that holds all gates.
+/// The gate whose block is furthest off, of an array that holds all gates.
 std::string worst_gate(const std::string& name, const Matrix& hand, const Truth& truth) {
   double worst = 0;
   std::string result;
-  std::size_t row = 0, column = 0;
-  for (const char gate : truth.gates) {
-    const Quantity* const block = truth.values.find(name + gate);
-    if (!block) return "";
-    const Matrix& exact = block->whole();
-    const bool by_rows = exact.rows != hand.rows;
-    const Matrix own =
-        by_rows ? rows_of(hand, row, row + exact.rows) : columns_of(hand, column, column + exact.columns);
-    (by_rows ? row : column) += by_rows ? exact.rows : exact.columns;
-    const double off = distance(own, exact);
+  for (const auto& [gate, block] : detail::gate_blocks(name, hand, truth)) {
+    const double off = distance(block, truth.values.find(name + gate)->whole());
     if (off > worst) {
       worst = off;
       result = std::string(1, gate);
@@ -231,6 +218,24 @@ Compared compared_of(Evaluation& evaluation, const Equation& equation, const Val
 }  // namespace
 
 namespace detail {
+
+std::vector<std::pair<char, Matrix>> gate_blocks(const std::string& name, const Matrix& array, const Truth& truth) {
+  std::vector<std::pair<char, Matrix>> result;
+  std::size_t row = 0, column = 0;
+  for (const char gate : truth.gates) {
+    const Quantity* const block = truth.values.find(name + gate);
+    if (!block || block->steps) return {};
+    const Matrix& like = block->whole();
+    if (like.rows != array.rows) {
+      result.emplace_back(gate, rows_of(array, row, row + like.rows));
+      row += like.rows;
+    } else {
+      result.emplace_back(gate, columns_of(array, column, column + like.columns));
+      column += like.columns;
+    }
+  }
+  return result;
+}
 
 bool Compared::agrees() const {
   for (std::size_t k = 0; k < hand.size(); ++k)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nn/audit/audit.hpp"
@@ -15,6 +16,9 @@ struct Compared {
 
   bool agrees() const;
 };
+
+/// The blocks of an array that holds those of all gates; none of any other.
+std::vector<std::pair<char, Matrix>> gate_blocks(const std::string& name, const Matrix& array, const Truth& truth);
 
 /// How far rounding may have moved a value from the true one, in the norm.
 double rounding(const Matrix& hand, const Matrix& truth);
