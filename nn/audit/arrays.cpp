@@ -91,14 +91,9 @@ class Search {
   static Matrix whole(Evaluation& evaluation, const Equation& equation) {
     if (equation.time.base == Time::Base::none) return evaluation.value(equation.name, 0);
     const auto [first, last] = evaluation.steps_of(equation);
-    Matrix result = evaluation.value(equation.name, first);
-    for (int t = first + 1; t <= last; ++t) {
-      const Matrix& at = evaluation.value(equation.name, t);
-      result.values.insert(result.values.end(), at.values.begin(), at.values.end());
-      result.magnitudes.insert(result.magnitudes.end(), at.magnitudes.begin(), at.magnitudes.end());
-      result.rows += at.rows;
-    }
-    return result;
+    std::vector<Matrix> steps;
+    for (int t = first; t <= last; ++t) steps.push_back(evaluation.value(equation.name, t));
+    return stacked(steps);
   }
 
   /// The equations whose arrays the derivation does not give; stops at more than `most`, and then has one more.
@@ -183,16 +178,8 @@ Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& tr
     const Quantity* const exact = values.find(name);
     if (!exact || name.size() < 2 || name[0] != 'd' || !values.find(name.substr(1)))
       throw autograd::ValueError("audit: there is no derivative " + name + "; " + values.near(name));
-    Matrix whole = exact->whole();
-    if (exact->steps) {
-      whole = Matrix(0, whole.columns, {});
-      for (int t = std::max(1, exact->first); t <= values.steps; ++t) {
-        const Matrix& at = (*exact)[t];
-        whole.values.insert(whole.values.end(), at.values.begin(), at.values.end());
-        whole.rows += at.rows;
-      }
-      whole = Matrix(whole.rows, whole.columns, whole.values);
-    }
+    const std::size_t before = exact->steps && exact->first == 0;  // the state that there is before step 1
+    const Matrix whole = stacked({exact->at.begin() + static_cast<std::ptrdiff_t>(before), exact->at.end()});
     if (!array.same_shape(whole))
       throw autograd::ShapeError("audit: " + name + " has shape " + shape_text(array) + ", expected " +
                                  shape_text(whole));

@@ -384,10 +384,10 @@ Report audit(const Derivation& derivation, const Truth& truth, Mode mode) {
     if (!exact) continue;
     const Compared alone = compared_of(isolated, equation, truth.values);
     const Compared along = compared_of(own, equation, truth.values);
-    const bool own_values = mode == Mode::cumulative;
+    const Term by_itself = compare(equation.name, alone, truth, exact->steps);
     Term term =
-        compare(equation.name, own_values ? along : alone, truth, exact->steps, own_values ? 64 * eps * largest : 0);
-    term.step_digits = compare(equation.name, alone, truth, exact->steps).step_digits;
+        mode == Mode::isolated ? by_itself : compare(equation.name, along, truth, exact->steps, 64 * eps * largest);
+    term.step_digits = by_itself.step_digits;
     term.cumulative_digits = compare(equation.name, along, truth, exact->steps).step_digits;
     term.term = equation.text.substr(0, equation.text.find_last_not_of(" \t", equation.text.find('=') - 1) + 1);
     term.line = equation.line;

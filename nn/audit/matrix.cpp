@@ -182,6 +182,16 @@ Matrix side_by_side(const std::vector<Matrix>& parts) {
   return out;
 }
 
+Matrix stacked(const std::vector<Matrix>& parts) {
+  Matrix out = parts[0];
+  for (std::size_t k = 1; k < parts.size(); ++k) {
+    out.values.insert(out.values.end(), parts[k].values.begin(), parts[k].values.end());
+    out.magnitudes.insert(out.magnitudes.end(), parts[k].magnitudes.begin(), parts[k].magnitudes.end());
+    out.rows += parts[k].rows;
+  }
+  return out;
+}
+
 Matrix rows_of(const Matrix& a, std::size_t begin, std::size_t end) {
   const auto from = a.values.begin() + static_cast<std::ptrdiff_t>(begin * a.columns);
   return {end - begin, a.columns,

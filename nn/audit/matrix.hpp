@@ -51,6 +51,8 @@ Matrix sum_rows(const Matrix& a);
 Matrix mean_columns(const Matrix& a);
 /// The rows of all side by side. Throws ShapeError for different numbers of rows.
 Matrix side_by_side(const std::vector<Matrix>& parts);
+/// All rows below one another; the numbers of columns must be equal.
+Matrix stacked(const std::vector<Matrix>& parts);
 /// Rows [begin, end), or columns.
 Matrix rows_of(const Matrix& a, std::size_t begin, std::size_t end);
 Matrix columns_of(const Matrix& a, std::size_t begin, std::size_t end);
