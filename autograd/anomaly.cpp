@@ -56,9 +56,12 @@ std::string element_text(const T* values, const Finding& finding, const Shape& s
 
 template <class T>
 std::optional<Anomaly> first_anomaly(const Tape<T>& tape) {
-  const auto value = [&](SlotId id) { return worst(tape.slot(id).value, tape.slot(id).size); };
+  const auto value = [&](SlotId id) {
+    return tape.slot(id).donated ? Finding{} : worst(tape.slot(id).value, tape.slot(id).size);
+  };
   const auto gradient = [&](SlotId id) {
-    return tape.has_gradient(id) ? worst(tape.slot(id).gradient, tape.slot(id).size) : Finding{};
+    return tape.has_gradient(id) && !tape.handed_down(id) ? worst(tape.slot(id).gradient, tape.slot(id).size)
+                                                          : Finding{};
   };
   const auto worst_of = [](std::uint32_t count, auto finding_of) {
     int badness = 0;

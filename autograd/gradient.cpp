@@ -128,6 +128,7 @@ std::vector<Variable<T>> grad(Variable<T> y, std::span<const Variable<T>> inputs
                      to_string(*tape.slot(output).shape) + "; they must be equal");
   std::vector<SlotId> ids;
   for (const Variable<T>& x : inputs) ids.push_back(tape.check("grad", x));
+  tape.restore();
   return all_or_nothing(tape, [&] {
     std::vector<Variable<T>> gradients = record_gradients<T>(tape, 0, 0, {&y, 1}, {&output_gradient, 1}, ids);
     for (std::size_t k = 0; k < gradients.size(); ++k)

@@ -24,6 +24,7 @@ class ComplexRun {
  public:
   ComplexRun(Variable<double> loss, Variable<double> x)
       : tape_(loss.tape()), loss_(loss.slot()), x_(x.slot()), values_(tape_.slot_count()) {
+    tape_.restore();
     std::vector<bool> depends(tape_.slot_count(), false);
     depends[x_] = true;
     for (std::size_t index = 0; index < tape_.size(); ++index) {

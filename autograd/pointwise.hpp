@@ -29,10 +29,13 @@ struct Block {
   Variable<T> source;
   std::size_t start = 0;
   std::size_t columns = 0;  ///< 0: the whole value
+  bool donated = false;     ///< see donate()
 
   Block() = default;
   explicit Block(Variable<T> whole) : source(whole) {}
-  Block(Variable<T> source, std::size_t start, std::size_t columns) : source(source), start(start), columns(columns) {}
+  explicit Block(Donated<T> whole) : source(whole.x), donated(true) {}
+  Block(Variable<T> source, std::size_t start, std::size_t columns, bool donated = false)
+      : source(source), start(start), columns(columns), donated(donated) {}
 
   Shape shape() const {
     Shape own = source.shape();
@@ -45,17 +48,29 @@ struct Block {
   }
 };
 
-/// N equal blocks of columns: `auto [zi, zf, zg, zo] = blocks<4>(z)`. Throws ShapeError unless N divides the last axis.
+namespace detail {
 template <std::size_t N, class T>
-std::array<Block<T>, N> blocks(Variable<T> x) {
+std::array<Block<T>, N> blocks(Variable<T> x, bool donated) {
   const Shape& shape = x.shape();
   if (shape.rank() == 0 || shape.back() % N != 0)
     throw ShapeError("blocks: the last axis of " + to_string(shape) + " is not divisible into " + std::to_string(N) +
                      " equal blocks");
   const std::size_t columns = shape.back() / N;
   std::array<Block<T>, N> result;
-  for (std::size_t k = 0; k < N; ++k) result[k] = {x, k * columns, columns};
+  for (std::size_t k = 0; k < N; ++k) result[k] = {x, k * columns, columns, donated};
   return result;
+}
+}  // namespace detail
+
+/// N equal blocks of columns: `auto [zi, zf, zg, zo] = blocks<4>(z)`. Throws ShapeError unless N divides the last axis.
+template <std::size_t N, class T>
+std::array<Block<T>, N> blocks(Variable<T> x) {
+  return detail::blocks<N>(x, false);
+}
+/// Of a value that is donated to the one pointwise function that takes all of them.
+template <std::size_t N, class T>
+std::array<Block<T>, N> blocks(Donated<T> x) {
+  return detail::blocks<N>(x.x, true);
 }
 
 namespace detail {
@@ -64,6 +79,8 @@ template <class X>
 inline constexpr bool is_operand = false;
 template <class T>
 inline constexpr bool is_operand<Variable<T>> = true;
+template <class T>
+inline constexpr bool is_operand<Donated<T>> = true;
 template <class T>
 inline constexpr bool is_operand<Block<T>> = true;
 
@@ -88,7 +105,9 @@ struct Pointwise {
   std::array<std::uint8_t, N> first{};     ///< the first operand on the same value
   kernels::Extent extent{};
   const Shape* shape = nullptr;
-  void* memo = nullptr;  ///< of the tape's element type; none if no gradient is wanted
+  bool keeps = false;           ///< what the gradient needs
+  std::array<void*, N> memo{};  ///< over operands that were donated and that the gradient does not read, else null
+  void* room = nullptr;         ///< of the rest of it; all of the tape's element type
 
   std::array<Shape, results> infer(Shapes) const {
     std::array<Shape, results> shapes;
@@ -106,10 +125,16 @@ struct Pointwise {
   }
   template <class T>
   void run(const std::array<const T*, N>& in, const std::array<T*, results>& out) const {
-    if (memo)
-      kernels::pointwise_forward<true>(f, in, layouts, out, extent, static_cast<T*>(memo));
+    if (keeps)
+      kernels::pointwise_forward<true>(f, in, layouts, out, extent, places<T>());
     else
-      kernels::pointwise_forward<false>(f, in, layouts, out, extent, static_cast<T*>(nullptr));
+      kernels::pointwise_forward<false>(f, in, layouts, out, extent, kernels::MemoPlaces<T, N>());
+  }
+  template <class T>
+  kernels::MemoPlaces<T, N> places() const {
+    kernels::MemoPlaces<T, N> result{static_cast<T*>(room), {}};
+    for (std::size_t k = 0; k < N; ++k) result.operands[k] = static_cast<T*>(memo[k]);
+    return result;
   }
 
   /// One by one.
@@ -148,7 +173,7 @@ struct Pointwise {
         into[k].accumulate |= !stores[k];
       }
     }
-    kernels::pointwise_backward(f, g, in, layouts, into, extent, static_cast<const T*>(memo));
+    kernels::pointwise_backward(f, g, in, layouts, into, extent, places<T>());
   }
 
   template <class T>
@@ -179,6 +204,13 @@ struct Pointwise {
     std::array<Variable<T>, results> outputs;
     detail::each<results>([&](auto m) { outputs[m] = broadcast_to(R::template get<m>(result), shape); });
     return outputs;
+  }
+
+  /// Whether the operands on the value of operand k read each of its elements once.
+  bool reads_once(std::size_t k) const {
+    for (std::size_t j = k; j < N; ++j)
+      if (first[j] == k && (layouts[j].row_step == 0 || layouts[j].repeats_column)) return false;
+    return stores[k];
   }
 
   /// Finds out which operands share a value, once layouts and columns are known.
@@ -249,7 +281,7 @@ struct PointwiseFunction {
     std::array<SlotId, N> ids;
     for (std::size_t k = 0; k < N; ++k) ids[k] = tape.check("pointwise", operands[k].source);
     if (tape.watches_names()) return composed<T, N>(operands);
-    Rule& rule = tape.emplace(Rule{f});
+    Rule& rule = tape.template emplace<Rule>(f);
     for (std::size_t k = 0; k < N; ++k) rule.columns[k] = static_cast<std::uint32_t>(operands[k].columns);
     if (!lies_plainly(tape, ids, operands, rule)) lay_out(tape, ids, operands, rule);
 
@@ -263,11 +295,7 @@ struct PointwiseFunction {
       in[k] = slot.value;
     }
     rule.find_shared(ids, widths);
-    if (needs_gradient) {
-      static const std::size_t dear = kernels::memo_size<T, N>(f);
-      // One more than is kept: where nothing is, the memo still says that a gradient is wanted.
-      rule.memo = tape.room(kernels::blocks_of<T>(rule.extent) * dear * detail::lane_width<T> + 1);
-    }
+    if (needs_gradient) keep(tape, rule, ids, operands);
 
     const SlotId first = static_cast<SlotId>(tape.slot_count());
     std::array<T*, Rule::results> out;
@@ -280,6 +308,23 @@ struct PointwiseFunction {
     rule.run(in, out);
     tape.push_step(&detail::Table<Rule, T>::table, &rule, ids, first, Rule::results);
     return unwrapped(results);
+  }
+
+  /// Finds the places of what the gradient needs.
+  template <class T, std::size_t N, class Rule>
+  WENGERT_INLINE static void keep(Tape<T>& tape, Rule& rule, const std::array<SlotId, N>& ids,
+                                  const std::array<Block<T>, N>& operands) {
+    std::uint32_t free = 0;
+    for (std::size_t k = 0; k < N; ++k)
+      if (operands[k].donated &&
+          (rule.first[k] < k ? free >> rule.first[k] & 1 : rule.reads_once(k) && tape.take(ids[k], ids)))
+        free |= std::uint32_t(1) << k;
+    const kernels::MemoPlan plan = kernels::memo_plan<N>(rule.f, free);
+    for (std::size_t k = 0; k < N; ++k)
+      if (plan.operands >> k & 1) rule.memo[k] = tape.value(ids[k]);
+    if (plan.others > 0)
+      rule.room = tape.room(kernels::blocks_of<T>(rule.extent) * plan.others * detail::lane_width<T>);
+    rule.keeps = true;
   }
 
   /// The common case: whole operands of one shape, and blocks of values that are wider.

@@ -16,6 +16,9 @@ void fill_zero(T* data, std::size_t size) {
   std::fill(data, data + size, T(0));
 }
 
+/// No tape is ever in it.
+constexpr std::uint32_t taken_generation = 0;
+
 constexpr OpInfo variable_info{.name = "variable", .inputs = 0};
 constexpr OpInfo constant_info{.name = "constant", .inputs = 0};
 constexpr OpInfo parameter_info{.name = "parameter", .inputs = 0};
@@ -159,6 +162,10 @@ void Tape<T>::rewind(const Mark& mark) {
   recent_shapes_.fill(nullptr);
   values_.rewind(mark.values);
   small_.rewind(mark.small);
+  if (mark.slots == 0) {
+    restored_.rewind({});
+    donated_ = overwritten_ = false;
+  }
   ++generation_;
 }
 
@@ -167,6 +174,10 @@ void Tape<T>::throw_handle(const char* op, Variable<T> x) const {
   if (!x) throw_empty_handle(op);
   if (&x.tape() != this)
     throw TapeError(std::string(op) + ": the operands are on different tapes; record all of them on one tape");
+  if (x.slot() < slots_.size() && slots_[x.slot()].generation == taken_generation)
+    throw TapeError(std::string(op) +
+                    ": the variable was donated, and an op wrote over its memory; keep its value with " +
+                    ".copy(), or do not donate() it");
   throw TapeError("variable used after its tape was cleared (recorded in generation " + std::to_string(x.generation()) +
                   ", tape is at " + std::to_string(generation_) + "); keep values with .copy(), or record again");
 }
@@ -175,7 +186,7 @@ template <class T>
 std::vector<Variable<T>> Tape<T>::find(std::string_view name) {
   std::vector<Variable<T>> found;
   for (const Name& entry : names_)
-    if (entry.text == name) found.push_back(handle(entry.slot));
+    if (entry.text == name && slots_[entry.slot].generation != taken_generation) found.push_back(handle(entry.slot));
   return found;
 }
 
@@ -186,21 +197,115 @@ std::string_view Tape<T>::name_of(SlotId id) const {
   return {};
 }
 
-/// The first time round allocates for all times; later ones find their places in the same order.
+/// The first time round allocates for all times, unless their values go over the slices of one value; later ones find
+/// their places in the same order.
 template <class T>
-SlotId Tape<T>::new_repeated(const Shape* shape, std::size_t size, bool needs_gradient) {
+SlotId Tape<T>::new_repeated(const Shape* shape, std::size_t size, bool needs_gradient, const Slot<T>* over) {
   Repeat& repeat = *repeat_;
-  const std::size_t index = repeat.first_ + repeat.next_++;
-  if (repeat.begun_ == 1 && index == series_.size())
-    series_.push_back(
-        {values_.template allocate<T>(size * repeat.count_), nullptr, size, repeat.count_, repeat.id_, 0});
-  if (repeat.begun_ == 0 || index >= series_.size() || series_[index].size != size ||
-      series_[index].repeat != repeat.id_)
-    return push_slot(values_.template allocate<T>(size), shape, size, needs_gradient, Slot<T>::no_source);
-  const SlotId id =
-      push_slot(series_[index].values + repeat.time_ * size, shape, size, needs_gradient, Slot<T>::no_source);
-  slots_[id].series = static_cast<std::uint32_t>(index + 1);
+  const std::size_t index = repeat.first_ + repeat.next_++, offset = repeat.time_ * size;
+  if (repeat.begun_ == 1 && index == series_.size()) {
+    T* values = nullptr;
+    if (!over) {
+      values = values_.template allocate<T>(size * repeat.count_);
+    } else if (over->source != Slot<T>::no_source) {
+      const Slot<T>& whole = slots_[over->source];
+      if (whole.size == size * repeat.count_ && over->value == whole.value + offset) values = whole.value;
+    }
+    series_.push_back({values, nullptr, size, repeat.count_, repeat.id_, 0, 0, over != nullptr});
+  }
+  const bool in_series = repeat.begun_ > 0 && index < series_.size() && series_[index].size == size &&
+                         series_[index].repeat == repeat.id_ && series_[index].values &&
+                         series_[index].over == (over != nullptr) &&
+                         (!over || over->value == series_[index].values + offset);
+  T* const value = over ? over->value : in_series ? series_[index].values + offset : values_.template allocate<T>(size);
+  const SlotId id = push_slot(value, shape, size, needs_gradient, Slot<T>::no_source);
+  if (in_series) slots_[id].series = static_cast<std::uint32_t>(index + 1);
   return id;
+}
+
+// Values that were donated. Their slots belong to no generation, so that no handle fits them any more.
+
+/// Whether a value can be computed again.
+template <class T>
+bool Tape<T>::computed(SlotId id) const {
+  const Step<T>* step = steps_.end() - 1;
+  if (id < step->first_output)
+    step = std::upper_bound(steps_.begin(), step, id,
+                            [](SlotId slot, const Step<T>& s) { return slot < s.first_output; }) -
+           1;
+  return step->input_count > 0 && step->op->forward != nullptr;
+}
+
+template <class T>
+bool Tape<T>::take(SlotId id, std::span<const SlotId> operands) {
+  Slot<T>& slot = slots_[id];
+  const SlotId root = slot.source == Slot<T>::no_source ? id : slot.source;
+  Slot<T>& whole = slots_[root];
+  if (!slot.needs_gradient || slot.consumed || slot.watched || slot.aliases || sweeping_ || watches_names())
+    return false;
+  if (root != id) {
+    const AliasCover& cover = covers_[whole.aliases - 1];
+    if (whole.source != Slot<T>::no_source || whole.consumed || whole.watched || !cover.disjoint) return false;
+  }
+  for (const SlotId other : operands)
+    if (other != id && slots_[other].value < slot.value + slot.size &&
+        slot.value < slots_[other].value + slots_[other].size)
+      return false;
+  if (!whole.donated) {
+    if (whole.foreign || whole.parameter || !computed(root)) return false;
+    whole.donated = true;
+    whole.generation = taken_generation;
+  }
+  slot.donated = true;
+  slot.generation = taken_generation;
+  if (root != id) covers_[whole.aliases - 1].donated += slot.size;
+  if (slot.series) ++series_[slot.series - 1].donated;
+  donated_ = true;
+  return true;
+}
+
+/// Runs the steps again that write or read memory that was donated, in their order.
+template <class T>
+void Tape<T>::compute_donated() {
+  for (const Step<T>& step : steps_) {
+    if (step.input_count == 0 || slots_[step.first_output].source != Slot<T>::no_source) continue;
+    bool concerned = false;
+    for (std::uint32_t k = 0; k < step.output_count; ++k) concerned |= slots_[step.first_output + k].donated;
+    for (std::uint32_t k = 0; k < step.input_count; ++k) concerned |= slots_[input(step, k)].donated;
+    if (concerned) compute(step);
+  }
+  overwritten_ = false;
+}
+
+template <class T>
+void Tape<T>::restore() {
+  if (!donated_) return;
+  std::vector<T*> before(slots_.size()), series_before(series_.size(), nullptr);
+  for (SlotId id = 0; id < slots_.size(); ++id) {
+    Slot<T>& slot = slots_[id];
+    before[id] = slot.value;
+    if (slot.source != Slot<T>::no_source) {
+      slot.value = slots_[slot.source].value + (slot.value - before[slot.source]);
+    } else if (slot.donated) {
+      if (slot.series && series_[slot.series - 1].donated < series_[slot.series - 1].count) slot.series = 0;
+      if (slot.series == 0) {
+        slot.value = restored_.template allocate<T>(slot.size);
+        continue;
+      }
+      Series& series = series_[slot.series - 1];
+      T*& from = series_before[slot.series - 1];
+      if (!from) {
+        from = series.values;
+        series.values = restored_.template allocate<T>(series.size * series.count);
+      }
+      slot.value = series.values + (slot.value - from);
+    }
+  }
+  compute_donated();
+  for (SlotId id = 0; id < slots_.size(); ++id) slots_[id].donated = false;
+  for (std::size_t k = 0; k < series_.size(); ++k) series_[k].donated = 0;
+  for (std::size_t k = 0; k < covers_.size(); ++k) covers_[k].donated = 0;
+  donated_ = false;
 }
 
 // The replay.
@@ -249,6 +354,7 @@ void Tape<T>::replay() {
     for (const Packed& entry : packed_)
       if (entry.values && entry.source - step.first_output < step.output_count) pack(entry);
   }
+  overwritten_ = false;
 }
 
 template <class T>
@@ -328,6 +434,7 @@ void Tape<T>::sweep(SlotId output, const T* output_gradient) {
         "backward: the output depends on no variable and no parameter; record its inputs with tape.variable() or "
         "tape.parameter()");
   check_parameters();
+  if (overwritten_) compute_donated();
   ++sweep_;
   swept_output_ = output;
   products_.forget();
@@ -391,7 +498,7 @@ bool Tape<T>::covered(const Slot<T>& slot) const {
 /// Whether the gradient of an alias of this slot may have more in it than what the readers of that alias contributed.
 template <class T>
 bool Tape<T>::shared(const Slot<T>& slot) const {
-  return slot.parameter || slot.consumed || !covers_[slot.aliases - 1].disjoint;
+  return slot.parameter || slot.consumed || slot.handed == sweep_ || !covers_[slot.aliases - 1].disjoint;
 }
 
 /// Gives a slot, and before it every slot whose memory it shares, gradient memory.
@@ -417,7 +524,10 @@ void Tape<T>::allocate_gradient(SlotId id) {
     if (series.allocated != sweep_) allocate_gradients(series);
     slot.gradient = series.gradients + (slot.value - series.values);
   } else if (slot.source == Slot<T>::no_source || slot.watched) {
-    slot.gradient = gradients_.template allocate<T>(slot.size);
+    // Over the value where nobody will read that: neither another alias nor, for want of a gradient, a hole.
+    const bool over = slot.aliases && covers_[slot.aliases - 1].donated == slot.size && covered(slot);
+    slot.gradient = over ? slot.value : gradients_.template allocate<T>(slot.size);
+    overwritten_ |= over;
   } else {
     const Slot<T>& source = slots_[slot.source];
     slot.gradient = source.gradient + (slot.value - source.value);
@@ -432,8 +542,10 @@ void Tape<T>::allocate_gradient(SlotId id) {
 
 template <class T>
 void Tape<T>::allocate_gradients(Series& series) {
-  series.gradients = gradients_.template allocate<T>(series.size * series.count);
+  const bool over = series.donated == series.count;
+  series.gradients = over ? series.values : gradients_.template allocate<T>(series.size * series.count);
   series.allocated = sweep_;
+  overwritten_ |= over;
 }
 
 /// The way to gradients whose memory belongs to more than one slot, or not to the tape.
@@ -457,6 +569,7 @@ template <class T>
 void Tape<T>::pass_gradient(SlotId from, SlotId to) {
   if (borrow_gradient(slots_[from], slots_[to])) return;
   const Destination<T> target = gradient_into(to);
+  if (target.data == slots_[from].gradient) return;  // both lie over one donated value
   kernels::copy_or_add(static_cast<const T*>(slots_[from].gradient), target.data, slots_[from].size, target.accumulate);
 }
 
@@ -498,6 +611,29 @@ void Tape<T>::return_gradient(SlotId source) {
 }
 
 template <class T>
+bool Tape<T>::hand_gradient_down(const Step<T>& step) {
+  Slot<T>& whole = slots_[step.first_output];
+  const std::uint32_t index = slots_[input(step, 0)].series;
+  if (index == 0 || !whole.foreign || whole.watched || whole.borrowed == sweep_ || keeps_call_sites_) return false;
+  Series& series = series_[index - 1];
+  if (series.allocated == sweep_ || series.donated > 0 || series.values != whole.value ||
+      step.input_count != series.count || whole.size != series.size * series.count)
+    return false;
+  for (std::size_t k = 0; k < series.count; ++k) {
+    const Slot<T>& part = slots_[input(step, k)];
+    if (part.series != index || part.watched || !part.needs_gradient) return false;
+  }
+  for (std::size_t k = 0; k < series.count; ++k) {
+    Slot<T>& part = slots_[input(step, k)];
+    part.gradient = whole.gradient + (part.value - series.values);
+    part.allocated = part.defined = sweep_;
+  }
+  series.gradients = whole.gradient;
+  series.allocated = whole.handed = sweep_;
+  return true;
+}
+
+template <class T>
 T* Tape<T>::joined(std::span<const SlotId> ids) const {
   const Slot<T>& first = slots_[ids[0]];
   for (std::size_t k = 0; k < ids.size(); ++k)
@@ -515,6 +651,10 @@ Array<T> Tape<T>::gradient(Variable<T> x) const {
         "gradient: this variable is a Parameter, whose gradient accumulates in the Parameter; read grad() there");
   Array<T> result = zeros<T>(*slot.shape);
   if (slot.allocated != sweep_) return result;
+  if (slot.handed == sweep_ && !slot.watched)
+    throw TapeError(
+        "gradient: the memory of this stack is shared with the values it is made of, which have other readers; call "
+        "tape.watch() on it before backward()");
   if (slot.source != Slot<T>::no_source && !slot.watched)
     for (SlotId alias = id; slots_[alias].source != Slot<T>::no_source && !slots_[alias].watched;
          alias = slots_[alias].source)

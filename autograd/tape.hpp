@@ -36,10 +36,13 @@ struct Slot {
   std::uint32_t aliases;    ///< index of its AliasCover plus one, 0 without aliases
   std::uint32_t series;     ///< index of its Series plus one, 0 outside of repetitions
   std::uint32_t borrowed;   ///< the last sweep in which `gradient` was that of another value, equal so far
+  std::uint32_t handed;     ///< the last sweep in which `gradient` became those of its parts
   bool needs_gradient;
   bool consumed;   ///< read by something else than an alias
   bool parameter;  ///< its value is a Parameter's
   bool watched;    ///< its gradient has memory of its own
+  bool foreign;    ///< its memory is kept by somebody else
+  bool donated;    ///< its value was written over, and so will be its gradient
 };
 
 /// One application of an op.
@@ -164,7 +167,8 @@ class Tape {
   void replay();
 
   /// dL/dx of the last backward(), zeros if x did not take part. Throws TapeError for an alias whose memory is shared
-  /// with other readers of its source: watch() it before the sweep.
+  /// with other readers of its source, and for a stack() that shares its memory with what it is made of, such as the
+  /// outputs of a Recurrent: watch() it before the sweep.
   Array<T> gradient(Variable<T> x) const;
   /// Gives x a gradient buffer of its own in later sweeps.
   void watch(Variable<T> x);
@@ -231,10 +235,11 @@ class Tape {
                   "a rule must be trivially destructible: keep its arrays on the tape with keep(std::span)");
     return new (small_.template allocate<U>(1)) U(object);
   }
-  /// The same, to be completed there.
-  template <class U>
-  U& emplace(const U& object) {
-    return const_cast<U&>(*keep(object));
+  /// The same, made there, to be completed.
+  template <class U, class... Members>
+  U& emplace(const Members&... members) {
+    static_assert(std::is_trivially_destructible_v<U>);
+    return *new (small_.template allocate<U>(1)) U{members...};
   }
   template <class U>
   std::span<const U> keep(std::span<const U> values) {
@@ -262,7 +267,7 @@ class Tape {
   }
   /// A constant on memory that somebody else keeps alive.
   Variable<T> borrow(Operand<const T> operand) {
-    return handle(push_slot(const_cast<T*>(operand.data), operand.shape, operand.size(), false, Slot<T>::no_source));
+    return handle(push_foreign(const_cast<T*>(operand.data), operand.shape, operand.size(), false));
   }
 
   struct Scratch {
@@ -291,7 +296,7 @@ class Tape {
     if (sweeping_) return push_slot(begin, shape, size, false, Slot<T>::no_source);
     if (from.needs_gradient) {
       if (from.aliases == 0) {
-        covers_.push_back({begin, begin, 0, 0, true, 0});
+        covers_.push_back({begin, begin, 0, 0, true, 0, 0});
         from.aliases = static_cast<std::uint32_t>(covers_.size());
       }
       AliasCover& cover = covers_[from.aliases - 1];
@@ -304,10 +309,20 @@ class Tape {
     const bool needs_gradient = from.needs_gradient;
     return push_slot(begin, shape, size, needs_gradient, source);
   }
+  /// Takes away the value of one operand, see donate(): what asks may write over its memory. False, and nothing
+  /// happens, if somebody else may read that, or another operand lies there.
+  bool take(SlotId id, std::span<const SlotId> operands);
+  /// A slot on the memory that was taken from another, and needs a gradient as that did.
+  SlotId new_over(SlotId taken, const Shape* shape, std::size_t size) {
+    if (repeat_) return new_repeated(shape, size, true, &slots_[taken]);
+    return push_slot(slots_[taken].value, shape, size, true, Slot<T>::no_source);
+  }
+  /// Computes what was taken once more, each value in memory of its own, so that rules may read all of them.
+  void restore();
   /// A slot on the memory of `source` that passes no gradient.
   SlotId new_detached(SlotId source) {
     const Slot<T>& from = slots_[source];
-    return push_slot(from.value, from.shape, from.size, false, Slot<T>::no_source);
+    return push_foreign(from.value, from.shape, from.size, false);
   }
   void push_step(const OpTable<T>* op, const void* rule, std::span<const SlotId> inputs, SlotId first_output,
                  std::uint32_t output_count = 1) {
@@ -333,7 +348,7 @@ class Tape {
     if (slot.defined == sweep_) return {slot.gradient, true};
     if (slot.parameter) return shared_gradient(id);
     if (!slot.series || slot.watched) {
-      slot.gradient = gradients_.template allocate<T>(slot.size);
+      slot.gradient = new_gradient(slot);
     } else {
       Series& series = series_[slot.series - 1];
       if (series.allocated != sweep_) allocate_gradients(series);
@@ -345,11 +360,15 @@ class Tape {
   bool has_gradient(SlotId id) const { return slots_[id].allocated == sweep_; }
   /// Adds the gradient of `from` to that of `to`, of as many elements, at the end of all contributions to the former.
   void pass_gradient(SlotId from, SlotId to);
+  /// Makes the gradient of the step's output, which lies over its inputs, theirs. False, and nothing happens, where it
+  /// has to be a copy.
+  bool hand_gradient_down(const Step<T>& step);
+  bool handed_down(SlotId id) const { return slots_[id].handed == sweep_; }
   /// The memory in which these values lie one after the other, none if they do not.
   T* joined(std::span<const SlotId> ids) const;
   /// A slot on memory that other slots of this tape keep.
   SlotId new_joined(T* values, const Shape* shape, std::size_t size, bool needs_gradient) {
-    return push_slot(values, shape, size, needs_gradient, Slot<T>::no_source);
+    return push_foreign(values, shape, size, needs_gradient);
   }
   /// Adds gᵀ x to the gradient of a matrix, for g (rows, m) and x (rows, n): for a Parameter at some time before the
   /// end of the sweep, together with others; else at once, since the matrix may have been computed.
@@ -376,6 +395,7 @@ class Tape {
     SlotId last;
     bool disjoint;
     std::uint32_t zeroed;  ///< the sweep in which the source has to start from zeros
+    std::size_t donated;   ///< elements of aliases that were
   };
   /// The memory of counterparts: `count` values of `size` elements, one after the other.
   struct Series {
@@ -385,6 +405,8 @@ class Tape {
     std::size_t count;
     std::uint32_t repeat;     ///< which repetition it belongs to
     std::uint32_t allocated;  ///< the last sweep in which `gradients` had memory
+    std::size_t donated;      ///< how many of the values were
+    bool over;                ///< whether they lie in memory of values that were
   };
   struct Packed {
     SlotId slot;    ///< the first of those with this memory and shape
@@ -410,11 +432,25 @@ class Tape {
   };
 
   SlotId push_slot(T* value, const Shape* shape, std::size_t size, bool needs_gradient, SlotId source) {
-    slots_.push_back(
-        {value, nullptr, shape, size, generation_, source, 0, 0, 0, 0, 0, needs_gradient, false, false, false});
+    slots_.push_back({value, nullptr, shape, size, generation_, source, 0, 0, 0, 0, 0, 0, needs_gradient, false, false,
+                      false, false, false});
     return static_cast<SlotId>(slots_.size() - 1);
   }
-  [[gnu::noinline]] SlotId new_repeated(const Shape* shape, std::size_t size, bool needs_gradient);
+  SlotId push_foreign(T* value, const Shape* shape, std::size_t size, bool needs_gradient) {
+    const SlotId id = push_slot(value, shape, size, needs_gradient, Slot<T>::no_source);
+    slots_[id].foreign = true;
+    return id;
+  }
+  [[gnu::noinline]] SlotId new_repeated(const Shape* shape, std::size_t size, bool needs_gradient,
+                                        const Slot<T>* over = nullptr);
+  /// Where the gradient of a slot goes that has no part in other memory.
+  T* new_gradient(const Slot<T>& slot) {
+    if (!slot.donated) return gradients_.template allocate<T>(slot.size);
+    overwritten_ = true;
+    return slot.value;
+  }
+  bool computed(SlotId id) const;
+  void compute_donated();
   Variable<T> leaf(const T* data, const Shape& shape, bool needs_gradient);
   [[noreturn]] void throw_handle(const char* op, Variable<T> x) const;
   bool holds(const Mark& mark) const;
@@ -451,7 +487,10 @@ class Tape {
   std::size_t next_recent_ = 0;
   ValueArena values_;
   ValueArena gradients_;
-  SmallArena small_;  ///< rules, shapes and lists
+  ValueArena restored_;       ///< values that were donated and had to be read all the same
+  bool donated_ = false;      ///< whether any value was
+  bool overwritten_ = false;  ///< whether the last sweep wrote gradients where what was kept for them lay
+  SmallArena small_;          ///< rules, shapes and lists
   kernels::ProductSums<T> products_;
   Scratch scratch_;
   std::vector<Operand<T>> results_;  ///< of the step being replayed

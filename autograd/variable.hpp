@@ -41,6 +41,26 @@ class Variable {
   std::uint32_t generation_ = 0;
 };
 
+/// A Variable that is not read any more: an op may write over its memory.
+template <class T>
+struct Donated {
+  using value_type = T;
+  Variable<T> x;
+  operator Variable<T>() const { return x; }
+};
+
+/// Says that x is read by the call it is passed to, and by nothing after it. linear() takes its bias so, and pointwise
+/// functions take any operand: they then write results, and what their gradients need, over x. Later uses of x, or of
+/// what x is a slice of, throw TapeError; of its other slices, handles from before stay valid.
+///
+/// Where somebody else may read the memory x keeps its value: if x is a leaf, a Parameter, or watched, or was read
+/// before, and where no gradient is wanted. Gradients of any order are exact; a second backward() through what was
+/// donated, and a recorded gradient, compute it again.
+template <class T>
+Donated<T> donate(Variable<T> x) {
+  return {x};
+}
+
 extern template class Variable<float>;
 extern template class Variable<double>;
 

@@ -59,7 +59,7 @@ struct UserCell : CellParameters<T> {
 
   State<T> step(Variable<T> projected, const State<T>& state) {
     constexpr auto update = as_steps<Fused>(equations);
-    const Variable<T> z = linear(state.h, projected.tape().parameter(this->weight_hh), projected);
+    const Variable<T> z = linear(state.h, projected.tape().parameter(this->weight_hh), donate(projected));
     const auto [zi, zf, zg, zo] = gates_of<Fused, 4>(z);
     const auto [h, c] = update(zi, zf, zg, zo, state.c);
     return {h, c};

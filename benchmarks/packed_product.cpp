@@ -22,8 +22,9 @@ int main(int argc, char** argv) {
   struct Size {
     int m, k, n;
   };
-  for (const auto& [m, k, n] : {Size{8, 64, 256}, Size{20, 200, 800}, Size{32, 64, 256}, Size{32, 128, 512},
-                                Size{64, 256, 1024}, Size{64, 512, 2048}}) {
+  for (const auto& [m, k, n] :
+       {Size{8, 64, 256}, Size{20, 200, 800}, Size{32, 64, 256}, Size{32, 128, 512}, Size{64, 256, 1024},
+        Size{64, 512, 2048}, Size{700, 200, 800}, Size{1600, 64, 512}, Size{4096, 512, 2048}}) {
     const auto rows = static_cast<std::size_t>(m), depth = static_cast<std::size_t>(k),
                columns = static_cast<std::size_t>(n);
     const std::vector<float> x(rows * depth, 0.5f), weight(columns * depth, 0.25f);

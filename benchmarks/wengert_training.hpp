@@ -67,11 +67,11 @@ constexpr auto as_steps(F equations) {
     return equations;
 }
 
-/// The N gates of a step, read where they lie, or else as values of their own.
+/// The N gates of a step, read where they lie and not after that, or else as values of their own.
 template <bool Fused, std::size_t N, class T>
 auto gates_of(Variable<T> z) {
   if constexpr (Fused)
-    return autograd::blocks<N>(z);
+    return autograd::blocks<N>(donate(z));
   else
     return autograd::split<N>(z, 1);
 }

@@ -66,7 +66,8 @@ concept Cell = requires(C& cell, Variable<T> x, const StateOf<C, T>& state) {
 };
 
 /// A cell that can compute what depends on the input alone ahead of time, for a whole sequence in one product:
-/// cell(x, state) equals cell.step(cell.project(x), state), and project() takes (time, batch, features) as well.
+/// cell(x, state) equals cell.step(cell.project(x), state), and project() takes (time, batch, features) as well. step()
+/// may donate what was projected.
 template <class C, class T>
 concept ProjectingCell = Cell<C, T> && requires(C& cell, Variable<T> x, const StateOf<C, T>& state) {
   { cell.project(x) } -> std::same_as<Variable<T>>;

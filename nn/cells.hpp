@@ -62,11 +62,11 @@ struct LSTMCell : RecurrentWeights<T> {
   /// R, the width of h: P with a projection, otherwise H.
   std::size_t output_size() const { return this->weight_hh.value().shape(1); }
 
-  /// The next state, from a projected input (batch, 4H).
+  /// The next state, from a projected input (batch, 4H), which is donated.
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
     Tape<T>& tape = autograd::tape_of("lstm_cell", projected);
-    const auto z = linear(state.h, tape.parameter(this->weight_hh), projected);
-    const auto [zi, zf, zg, zo] = autograd::blocks<4>(z);
+    const auto z = linear(state.h, tape.parameter(this->weight_hh), donate(projected));
+    const auto [zi, zf, zg, zo] = autograd::blocks<4>(donate(z));
     const auto [h, c] = lstm_update(nonlinearities, zi, zf, zg, zo, state.c);
     return {weight_hr ? linear(h, tape.parameter(*weight_hr)) : h, c};
   }

@@ -36,10 +36,10 @@ struct GRUCell : RecurrentWeights<T> {
   /// x W_ihᵀ + b_ih, for a step (batch, I) or a whole sequence (time, batch, I).
   Variable<T> project(Variable<T> x) { return product(x, this->weight_ih, this->bias_ih); }
 
-  /// The next state (batch, H), from a projected input (batch, 3H).
+  /// The next state (batch, H), from a projected input (batch, 3H), which is donated.
   Variable<T> step(Variable<T> projected, Variable<T> h) {
-    const auto [xr, xz, xn] = autograd::blocks<3>(projected);
-    const auto [hr, hz, hn] = autograd::blocks<3>(product(h, this->weight_hh, this->bias_hh));
+    const auto [xr, xz, xn] = autograd::blocks<3>(donate(projected));
+    const auto [hr, hz, hn] = autograd::blocks<3>(donate(product(h, this->weight_hh, this->bias_hh)));
     return gru_update(nonlinearities, xr, xz, xn, hr, hz, hn, h);
   }
   Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(project(x), h); }

@@ -40,7 +40,7 @@ struct InputGatedCell {
     return linear(x, tape.parameter(weight_ih), tape.parameter(bias));
   }
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
-    const auto [zi, zf, zg, zo] = autograd::blocks<4>(projected);
+    const auto [zi, zf, zg, zo] = autograd::blocks<4>(donate(projected));
     const auto [h, c] = input_gated_update(zi, zf, zg, zo, state.c);
     return {h, c};
   }

@@ -70,7 +70,7 @@ LSTMState<T> LSTMVariantCell<T>::step(Variable<T> projected, const LSTMState<T>&
   Tape<T>& tape = autograd::tape_of("lstm_variant_cell", projected);
   const Variable<T> weight = tape.parameter(weight_hh);
   const Variable<T> z = norm_h ? projected + normalized(linear(state.h, weight), *norm_h, options.norm_groups)
-                               : linear(state.h, weight, projected);
+                               : linear(state.h, weight, donate(projected));
   const std::size_t hidden = options.hidden_size;
   const auto gate = [&](std::size_t k) { return Variable<T>(autograd::Block<T>(z, k * hidden, hidden)); };
   const auto peeped = [&](Variable<T> pre, std::optional<Parameter<T>>& peephole, Variable<T> c) {

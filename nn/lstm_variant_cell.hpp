@@ -51,7 +51,7 @@ struct LSTMVariantCell {
 
   /// What z has of x and b, for a step (batch, I) or a whole sequence (time, batch, I).
   Variable<T> project(Variable<T> x);
-  /// The next state, from a projected input (batch, G H).
+  /// The next state, from a projected input (batch, G H), which is donated.
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state);
   LSTMState<T> operator()(Variable<T> x, const LSTMState<T>& state) { return step(project(x), state); }
   LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const;

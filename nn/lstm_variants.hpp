@@ -35,11 +35,11 @@ struct PeepholeLSTMCell : RecurrentWeights<T> {
       *peephole = Parameter<T>(uniform_fan<T>({hidden}, hidden, generator));
   }
 
-  /// The next state, from a projected input (batch, 4H).
+  /// The next state, from a projected input (batch, 4H), which is donated.
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
     Tape<T>& tape = autograd::tape_of("peephole_lstm_cell", projected);
-    const auto z = linear(state.h, tape.parameter(this->weight_hh), projected);
-    const auto [zi, zf, zg, zo] = autograd::blocks<4>(z);
+    const auto z = linear(state.h, tape.parameter(this->weight_hh), donate(projected));
+    const auto [zi, zf, zg, zo] = autograd::blocks<4>(donate(z));
     const auto [h, c] = peephole_lstm_update(nonlinearities, zi, zf, zg, zo, state.c, tape.parameter(peephole_i),
                                              tape.parameter(peephole_f), tape.parameter(peephole_o));
     return {h, c};
@@ -87,11 +87,11 @@ struct CoupledLSTMCell : RecurrentWeights<T> {
   CoupledLSTMCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
       : RecurrentWeights<T>("coupled_lstm", 3, options, generator), nonlinearities(nonlinearities) {}
 
-  /// The next state, from a projected input (batch, 3H).
+  /// The next state, from a projected input (batch, 3H), which is donated.
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
     Tape<T>& tape = autograd::tape_of("coupled_lstm_cell", projected);
-    const auto z = linear(state.h, tape.parameter(this->weight_hh), projected);
-    const auto [zi, zg, zo] = autograd::blocks<3>(z);
+    const auto z = linear(state.h, tape.parameter(this->weight_hh), donate(projected));
+    const auto [zi, zg, zo] = autograd::blocks<3>(donate(z));
     const auto [h, c] = coupled_lstm_update(nonlinearities, zi, zg, zo, state.c);
     return {h, c};
   }

@@ -19,10 +19,10 @@ struct RNNCell : RecurrentWeights<T> {
   RNNCell(const CellOptions& options, Generator& generator, Nonlinearity nonlinearity = Nonlinearity::tanh)
       : RecurrentWeights<T>("rnn", 1, options, generator), nonlinearity(nonlinearity) {}
 
-  /// The next state (batch, H), from a projected input (batch, H).
+  /// The next state (batch, H), from a projected input (batch, H), which is donated.
   Variable<T> step(Variable<T> projected, Variable<T> h) {
     Tape<T>& tape = autograd::tape_of("rnn_cell", projected);
-    const Variable<T> z = named("z", linear(h, tape.parameter(this->weight_hh), projected));
+    const Variable<T> z = named("z", linear(h, tape.parameter(this->weight_hh), donate(projected)));
     return named("h", activate(nonlinearity, z));
   }
   Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(this->project(x), h); }

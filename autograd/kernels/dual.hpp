@@ -19,31 +19,65 @@ namespace autograd {
 
 namespace kernels {
 
+/// In so many operands' memory at most.
+inline constexpr std::size_t most_memo_rows = 8;
+
 /// Values that are dear to compute, kept in the order of the calls by the pass forwards, and read in that order by the
 /// pass backwards. C++ leaves the order of operands open, so both passes have to run the same instantiation.
+///
+/// The first ones lie in the memory of operands that nobody reads any more, where the register that is computed came
+/// from; the others one after the other in a room of their own, or, without one, are computed again.
 template <class R>
 struct Memo {
   using Scalar = typename autograd::detail::LaneTraits<R>::Scalar;
-  enum class Mode { count, store, load };
+  enum class Mode { store, load };
 
   Mode mode;
-  Scalar* at = nullptr;
+  Scalar* room;
+  std::array<Scalar*, most_memo_rows> rows{};  ///< of the operands
+  std::size_t row_count = 0;
+  std::size_t column = 0;  ///< of the register
+  std::size_t count = 0;   ///< of its elements
+  std::size_t calls = 0;
+
+  /// The next register.
+  WENGERT_INLINE void begin(std::size_t first_column, std::size_t elements) {
+    column = first_column;
+    count = elements;
+    calls = 0;
+  }
+
+  template <class F>
+  WENGERT_INLINE Lane<R> value(F compute) {
+    using namespace autograd::detail;
+    const std::size_t call = calls++;
+    const bool in_row = call < most_memo_rows && call < row_count;
+    if (mode == Mode::load) {
+      if (in_row) return load_some<Scalar>(rows[call] + column, count);
+      if (!room) return compute();
+      room += lane_width<Scalar>;
+      return load<Scalar>(room - lane_width<Scalar>);
+    }
+    const Lane<R> computed = compute();
+    if (in_row) {
+      store_some<Scalar>(computed, rows[call] + column, count);
+    } else if (room) {
+      store<Scalar>(computed, room);
+      room += lane_width<Scalar>;
+    }
+    return computed;
+  }
+};
+
+/// Counts the values. The first ones are kept, and depend on nothing any more.
+template <>
+struct Memo<Dependence> {
+  std::size_t kept;
   std::size_t calls = 0;
 
   template <class F>
-  [[gnu::always_inline]] Lane<R> value(F compute) {
-    if (mode == Mode::load) {
-      const Lane<R> kept = autograd::detail::load<Scalar>(at);
-      at += autograd::detail::lane_width<Scalar>;
-      return kept;
-    }
-    const Lane<R> computed = compute();
-    if (mode == Mode::store) {
-      autograd::detail::store<Scalar>(computed, at);
-      at += autograd::detail::lane_width<Scalar>;
-    }
-    ++calls;
-    return computed;
+  WENGERT_INLINE Lane<Dependence> value(F compute) {
+    return calls++ < kept ? Lane<Dependence>{} : compute();
   }
 };
 

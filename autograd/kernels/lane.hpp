@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
+#include "autograd/kernels/dependence.hpp"
 #include "autograd/kernels/elementary.hpp"
 #include "autograd/op.hpp"
 
@@ -73,6 +74,23 @@ struct LaneTraits<std::complex<double>> {
   template <class F>
   static Batch each(Batch x, Batch y, F f) {
     return f(x, y);
+  }
+};
+
+template <>
+struct LaneTraits<kernels::Dependence> {
+  using Scalar = double;
+  using Batch = kernels::Dependence;
+  static Batch greater(Batch a, Batch b) { return join(a, b); }
+  static Batch equal(Batch a, Batch b) { return join(a, b); }
+  static Batch select(Batch mask, Batch a, Batch b) { return join(mask, join(a, b)); }
+  template <class F>
+  static Batch each(Batch x, F) {
+    return x;
+  }
+  template <class F>
+  static Batch each(Batch x, Batch y, F) {
+    return join(x, y);
   }
 };
 
@@ -400,6 +418,8 @@ template <class R>
 WENGERT_INLINE Lane<R> floor(Lane<R> x) {
   if constexpr (std::same_as<R, std::complex<double>>)
     return {std::floor(x.value.real())};
+  else if constexpr (std::same_as<R, kernels::Dependence>)
+    return x;
   else
     return {xsimd::floor(x.value)};
 }

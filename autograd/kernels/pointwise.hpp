@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstddef>
+#include <cstring>
 #include <tuple>
 #include <type_traits>
 
@@ -138,34 +141,107 @@ WENGERT_INLINE auto call_dual(const F& f, Memo& memo, const std::array<Lane<R>, 
   return f(Dual<R, std::uint32_t(1) << K>(x[K], broadcast_lane<R>(1), &memo)...);
 }
 
-/// How many values f keeps for each element.
-template <class T, std::size_t N, class F>
-std::size_t memo_size(const F& f) {
-  using R = xsimd::batch<T>;
-  Memo<R> memo{Memo<R>::Mode::count};
-  std::array<Lane<R>, N> ones;
-  ones.fill(broadcast_lane<R>(1));
-  call_dual<F, R>(f, memo, ones, std::make_index_sequence<N>{});
-  return memo.calls;
+/// What the gradient of f needs.
+struct Demand {
+  std::size_t dear;    ///< values of each element that are dear to compute
+  std::uint32_t read;  ///< bit k: the values of operand k, where the first `kept` of those are kept
+};
+
+template <std::size_t N, class F>
+Demand demand_of(const F& f, std::size_t kept) {
+  using autograd::detail::each;
+  Memo<Dependence> memo{kept};
+  std::array<Lane<Dependence>, N> x;
+  for (std::size_t k = 0; k < N; ++k) x[k].value = Dependence::on(std::uint32_t(1) << k);
+  const auto result = call_dual<F, Dependence>(f, memo, x, std::make_index_sequence<N>{});
+  using R = Results<std::remove_cvref_t<decltype(result)>>;
+  std::uint32_t read = 0;
+  each<R::count>([&](auto m) {
+    for (const Lane<Dependence>& slope : R::template get<m>(result).slopes) read |= slope.value.inputs;
+  });
+  return {memo.calls, read};
 }
 
-/// out... = f(in...). With a memo, the values that the backward pass wants again are left there.
+/// Where to keep the values of each element that are dear to compute.
+struct MemoPlan {
+  std::uint32_t operands;  ///< bit k: over operand k
+  std::size_t others;      ///< so many in a room of their own
+};
+
+/// For those operands that are `free` to be written over.
+template <std::size_t N, class F>
+MemoPlan make_memo_plan(const F& f, std::uint32_t free) {
+  const std::size_t dear = demand_of<N>(f, 0).dear;
+  const auto fitting = [dear](std::uint32_t operands) {
+    return std::min({static_cast<std::size_t>(std::popcount(operands)), dear, most_memo_rows});
+  };
+  // What has no place is computed again, unless that is most of it. It may read operands, which are no place then.
+  for (std::uint32_t places = free; 2 * fitting(places) > dear;) {
+    const std::size_t kept = fitting(places);
+    places &= ~demand_of<N>(f, kept).read;
+    if (fitting(places) == kept) return {places, 0};
+  }
+  const std::uint32_t places = free & ~demand_of<N>(f, dear).read;
+  return {places, dear - fitting(places)};
+}
+
+/// The same, remembered: a step of a sequence asks what the last one asked.
+template <std::size_t N, class F>
+MemoPlan memo_plan(const F& f, std::uint32_t free) {
+  struct Last {
+    alignas(F) std::byte f[sizeof(F)];
+    std::uint32_t free;
+    MemoPlan plan;
+    bool known;
+  };
+  thread_local Last last{};
+  if (!last.known || last.free != free || std::memcmp(last.f, &f, sizeof(F)) != 0) {
+    last.plan = make_memo_plan<N>(f, free);
+    std::memcpy(last.f, &f, sizeof(F));
+    last.free = free;
+    last.known = true;
+  }
+  return last.plan;
+}
+
+/// Where the values lie that the pass backwards wants again.
+template <class T, std::size_t N>
+struct MemoPlaces {
+  T* room = nullptr;             ///< of the others; without it they are computed again
+  std::array<T*, N> operands{};  ///< with the layouts of the operands; null for those that are still read
+};
+
+/// Where those of a row lie.
+template <class R, class T, std::size_t N>
+WENGERT_INLINE void start_row(Memo<R>& memo, const MemoPlaces<T, N>& places, const std::array<Layout, N>& layouts,
+                              std::size_t row) {
+  memo.row_count = 0;
+  autograd::detail::each<N>([&](auto k) __attribute__((always_inline)) {
+    if (places.operands[k] && memo.row_count < most_memo_rows)
+      memo.rows[memo.row_count++] = places.operands[k] + layouts[k].offset + row * layouts[k].row_step;
+  });
+}
+
+/// out... = f(in...). Keep: what the backward pass wants again is left in its places.
 template <bool Keep, class T, std::size_t N, std::size_t M, class F>
 [[gnu::flatten, gnu::noinline]] void pointwise_forward(const F& f, const std::array<const T*, N>& in,
                                                        const std::array<Layout, N>& layouts,
-                                                       const std::array<T*, M>& out, Extent extent, T* memo_begin) {
+                                                       const std::array<T*, M>& out, Extent extent,
+                                                       const MemoPlaces<T, N>& places) {
   using R = xsimd::batch<T>;
   using autograd::detail::each;
   constexpr std::size_t width = autograd::detail::lane_width<T>;
   std::array<RowReader<T>, N> readers;
   alignas(64) T repeated[N][width];
-  Memo<R> memo{Memo<R>::Mode::store, memo_begin};
+  Memo<R> memo{Memo<R>::Mode::store, places.room};
   for (std::size_t row = 0; row < extent.rows; ++row) {
     each<N>([&](auto k) { readers[k].start(in[k], layouts[k], row, repeated[k]); });
+    if constexpr (Keep) start_row(memo, places, layouts, row);
     for (std::size_t column = 0; column < extent.columns; column += width) {
       const std::size_t count = std::min(width, extent.columns - column);
       std::array<Lane<R>, N> x;
       each<N>([&](auto k) { x[k] = readers[k].load(column, count); });
+      if constexpr (Keep) memo.begin(column, count);
       const auto result = [&] {
         if constexpr (Keep)
           return call_dual<F, R>(f, memo, x, std::make_index_sequence<N>{});
@@ -185,13 +261,13 @@ template <bool Keep, class T, std::size_t N, std::size_t M, class F>
   }
 }
 
-/// into[k] = or += sum over m of g[m] dy[m]/dx[k].
+/// into[k] = or += sum over m of g[m] dy[m]/dx[k]. A gradient may lie where its operand does, or the memo.
 template <class T, std::size_t N, std::size_t M, class F>
 [[gnu::flatten, gnu::noinline]] void pointwise_backward(const F& f, const std::array<const T*, M>& g,
                                                         const std::array<const T*, N>& in,
                                                         const std::array<Layout, N>& layouts,
                                                         const std::array<Destination<T>, N>& into, Extent extent,
-                                                        const T* memo_begin) {
+                                                        const MemoPlaces<T, N>& places) {
   using R = xsimd::batch<T>;
   using autograd::detail::each;
   constexpr std::size_t width = autograd::detail::lane_width<T>;
@@ -200,12 +276,13 @@ template <class T, std::size_t N, std::size_t M, class F>
   std::array<RowReader<T>, M> gradients;
   alignas(64) const T absent[width] = {};
   std::array<RowWriter<T>, N> writers;
-  Memo<R> memo{Memo<R>::Mode::load, const_cast<T*>(memo_begin)};
+  Memo<R> memo{Memo<R>::Mode::load, places.room};
   for (std::size_t row = 0; row < extent.rows; ++row) {
     each<N>([&](auto k) {
       readers[k].start(in[k], layouts[k], row, repeated[k]);
       writers[k].start(into[k], layouts[k], row);
     });
+    start_row(memo, places, layouts, row);
     each<M>([&](auto m) {
       if (g[m])
         gradients[m] = {g[m] + row * extent.columns, 1};
@@ -216,6 +293,7 @@ template <class T, std::size_t N, std::size_t M, class F>
       const std::size_t count = std::min(width, extent.columns - column);
       std::array<Lane<R>, N> x;
       each<N>([&](auto k) { x[k] = readers[k].load(column, count); });
+      memo.begin(column, count);
       const auto result = call_dual<F, R>(f, memo, x, std::make_index_sequence<N>{});
       using R_ = Results<std::remove_cvref_t<decltype(result)>>;
       std::array<Lane<R>, M> dy;

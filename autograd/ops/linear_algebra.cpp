@@ -98,7 +98,7 @@ struct Linear {
       if (packed_weight)
         return kernels::packed_product(rows, w[0], w[1], call.input(0).data, static_cast<const V*>(packed_weight),
                                        start, start_step, y.data);
-    if (bias)
+    if (bias && start != y.data)
       for (std::size_t row = 0; row < rows; ++row) std::copy_n(start + row * start_step, w[0], y.data + row * w[0]);
     gemm(false, true, rows, w[0], w[1], call.input(0).data, call.input(1).data, y.data, bias);
   }
@@ -188,9 +188,9 @@ Variable<T> matmul(Variable<T> a, Variable<T> b) {
 
 namespace {
 
-/// Records a Linear over two operands or three.
+/// Records a Linear over two operands or three, the last of which may be donated.
 template <class T, std::same_as<Variable<T>>... Bias>
-Variable<T> record_linear(Variable<T> x, Variable<T> weight, Bias... bias) {
+Variable<T> record_linear(bool donated, Variable<T> x, Variable<T> weight, Bias... bias) {
   Tape<T>& tape = tape_of("linear", x);
   const std::array<SlotId, 2 + sizeof...(Bias)> ids{tape.check("linear", x), tape.check("linear", weight),
                                                     tape.check("linear", bias)...};
@@ -203,12 +203,14 @@ Variable<T> record_linear(Variable<T> x, Variable<T> weight, Bias... bias) {
     operands[k] = {slot.value, slot.shape};
     needs_gradient |= slot.needs_gradient;
   }
-  ops::Linear& rule = tape.emplace(ops::Linear{});
+  ops::Linear& rule = tape.template emplace<ops::Linear>();
   const Shape result = rule.infer(shapes);
   const Shape* shape = sizeof...(Bias) && *shapes.back() == result ? shapes.back() : tape.keep(result);
   const std::size_t size = shape->elements();
   rule.packed_weight = tape.packed(ids[1], true, size >= many_rows * result.back());
-  const SlotId output = tape.new_slot(shape, size, needs_gradient);
+  const bool over =
+      donated && shape == shapes.back() && ids.back() != ids[0] && ids.back() != ids[1] && tape.take(ids.back(), ids);
+  const SlotId output = over ? tape.new_over(ids.back(), shape, size) : tape.new_slot(shape, size, needs_gradient);
   const Operand<T> y{tape.value(output), shape};
   rule.forward(ForwardCall<T>{operands, {&y, 1}});
   tape.push_step(&detail::Table<ops::Linear, T>::table, &rule, ids, output);
@@ -219,17 +221,22 @@ Variable<T> record_linear(Variable<T> x, Variable<T> weight, Bias... bias) {
 
 template <class T>
 Variable<T> linear(Variable<T> x, Variable<T> weight) {
-  return record_linear(x, weight);
+  return record_linear(false, x, weight);
 }
 template <class T>
 Variable<T> linear(Variable<T> x, Variable<T> weight, Variable<T> bias) {
-  return record_linear(x, weight, bias);
+  return record_linear(false, x, weight, bias);
+}
+template <class T>
+Variable<T> linear(Variable<T> x, Variable<T> weight, Donated<T> bias) {
+  return record_linear(true, x, weight, bias.x);
 }
 
-#define INSTANTIATE(T)                                   \
-  template Variable<T> matmul(Variable<T>, Variable<T>); \
-  template Variable<T> linear(Variable<T>, Variable<T>); \
-  template Variable<T> linear(Variable<T>, Variable<T>, Variable<T>);
+#define INSTANTIATE(T)                                                \
+  template Variable<T> matmul(Variable<T>, Variable<T>);              \
+  template Variable<T> linear(Variable<T>, Variable<T>);              \
+  template Variable<T> linear(Variable<T>, Variable<T>, Variable<T>); \
+  template Variable<T> linear(Variable<T>, Variable<T>, Donated<T>);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

@@ -16,5 +16,8 @@ Variable<T> linear(Variable<T> x, Variable<T> weight);
 /// x Wᵀ + b. The bias is (out), added to every row, or has the shape of the result.
 template <class T>
 Variable<T> linear(Variable<T> x, Variable<T> weight, Variable<T> bias);
+/// The same; a bias of the result's shape gives its memory to the result.
+template <class T>
+Variable<T> linear(Variable<T> x, Variable<T> weight, Donated<T> bias);
 
 }  // namespace autograd

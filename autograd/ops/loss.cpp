@@ -51,6 +51,57 @@ struct BinaryCrossEntropy {
   }
 };
 
+// y = scale sum((p - t)^2),   dp = 2 scale g (p - t),  dt = -dp
+struct SquaredError {
+  static constexpr OpInfo info{.name = "mse_loss", .inputs = 2, .vjp_reads = Reads::inputs};
+  double scale;
+
+  Shape infer(Shapes) const { return {}; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    constexpr std::size_t width = 32, block = 64 * width;
+    const std::size_t size = call.input().size();
+    const V* const p = call.input(0).data;
+    const V* const t = call.input(1).data;
+    V total = V(0);
+    for (std::size_t begin = 0; begin < size; begin += block) {
+      const std::size_t end = std::min(size, begin + block), whole = begin + (end - begin) / width * width;
+      std::array<V, width> sums{};
+      for (std::size_t k = begin; k < whole; k += width)
+        for (std::size_t j = 0; j < width; ++j) sums[j] += (p[k + j] - t[k + j]) * (p[k + j] - t[k + j]);
+      for (std::size_t k = whole; k < end; ++k) sums[k - whole] += (p[k] - t[k]) * (p[k] - t[k]);
+      for (std::size_t half = width / 2; half > 0; half /= 2)
+        for (std::size_t j = 0; j < half; ++j) sums[j] += sums[j + half];
+      total += sums[0];
+    }
+    using Real = decltype(std::real(V()));
+    *call.output().data = total * static_cast<Real>(scale);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const std::size_t size = call.input().size();
+    const T factor = 2 * static_cast<T>(scale) * *call.gradient().data;
+    const T* const p = call.input(0).data;
+    const T* const t = call.input(1).data;
+    for (std::size_t k = 0; k < 2; ++k) {
+      if (!call.wants(k)) continue;
+      const T signed_factor = k == 0 ? factor : -factor;
+      const Destination<T> into = call.into(k);
+      if (into.accumulate)
+        for (std::size_t e = 0; e < size; ++e) into.data[e] += signed_factor * (p[e] - t[e]);
+      else
+        for (std::size_t e = 0; e < size; ++e) into.data[e] = signed_factor * (p[e] - t[e]);
+    }
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Variable<T> dp = call.gradient() * ((call.input(0) - call.input(1)) * (2 * scale));
+    if (call.wants(0)) call.add(0, dp);
+    if (call.wants(1)) call.add(1, -dp);
+  }
+  std::string attributes() const { return attribute("scale", scale); }
+};
+
 // y = sum over rows of w (log(sum(exp(x))) - x[target]) / n,   dx = g w / n (softmax(x) - onehot(target))
 struct CrossEntropy {
   static constexpr OpInfo info{.name = "cross_entropy", .vjp_reads = Reads::inputs};
@@ -218,7 +269,12 @@ Variable<T> picked(Variable<T> log_p, const Array<Index>& targets, const Rows& r
 
 template <class T>
 Variable<T> mse_loss(Variable<T> prediction, Variable<T> target, Reduction reduction) {
-  return elementwise_loss("mse_loss", prediction, target, reduction, [&] { return square(prediction - target); });
+  return elementwise_loss("mse_loss", prediction, target, Reduction::none, [&] {
+    if (reduction == Reduction::none) return square(prediction - target);
+    const std::size_t size = prediction.shape().elements();
+    const double scale = reduction == Reduction::sum || size == 0 ? 1 : 1 / static_cast<double>(size);
+    return apply(ops::SquaredError{scale}, prediction, target);
+  });
 }
 
 template <class T>
@@ -354,7 +410,6 @@ INSTANTIATE(double)
 namespace {
 // Made of other ops, but listed under the names users call.
 constexpr OpInfo reduce_info{.name = "reduce", .inputs = OpInfo::any};
-constexpr OpInfo mse_info{.name = "mse_loss", .inputs = 2};
 constexpr OpInfo l1_info{.name = "l1_loss", .inputs = 2};
 constexpr OpInfo smooth_l1_info{.name = "smooth_l1_loss", .inputs = 2};
 constexpr OpInfo logits_info{.name = "binary_cross_entropy_with_logits", .inputs = OpInfo::any};
@@ -453,7 +508,7 @@ std::vector<RegisteredOp> loss_ops() {
        {{{{3, 4}, {4}},
          [](auto x) { return reduce(x[0], x[1], Reduction::mean); },
          "reduce: a mask of shape (4) for losses of shape (3, 4); it must have their leading axes"}}},
-      {&mse_info, samples(mse), {unequal("mse_loss", mse)}},
+      {&ops::SquaredError::info, samples(mse), {unequal("mse_loss", mse)}},
       {&l1_info, samples(l1), {unequal("l1_loss", l1)}},
       {&ops::Huber::info,
        samples(huber),

@@ -355,6 +355,7 @@ struct Stack {
   }
   template <class T>
   void backward_into(Backward<T>& call) const {
+    if (call.tape().hand_gradient_down(call.step())) return;
     const std::size_t run = axis == 0 ? call.input().size() : 0;
     for (std::size_t k = 0; k < call.inputs(); ++k) {
       if (!call.wants(k)) continue;

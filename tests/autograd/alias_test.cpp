@@ -315,6 +315,38 @@ TEST_CASE("the gradient of a part can be read where nothing else adds to its mem
   CHECK(same(tape.gradient(z), array<double>({3}, {2, 4, 2})));
 }
 
+TEST_CASE("the gradient of a stack is handed down to the steps it is made of", "[alias]") {
+  Tape<double> tape;
+  const auto w = tape.variable(array<double>({2, 2}, {0.5, -0.3, 0.2, 0.7}));
+  Variable<double> h = tape.constant({1, 2}, 0.4);
+  std::vector<Variable<double>> steps;
+  Tape<double>::Repeat repeat(tape, 3);
+  for (std::size_t t = 0; t < 3; ++t) {
+    repeat.begin(t);
+    steps.push_back(h = tanh(linear(h, w)));
+  }
+  repeat.end();
+  const auto y = stack<double>(steps, 0);
+  const auto loss = sum(y * square(y));
+  const auto check_steps = [&](const char* which, Variable<double> of) {
+    INFO(which);
+    tape.backward(of);
+    CHECK(distance(tape.gradient(w), complex_step_gradient(of, w)) <= 1e-15);
+    for (const auto& step : steps) CHECK(distance(tape.gradient(step), complex_step_gradient(of, step)) <= 1e-15);
+  };
+  check_steps("read as a whole", loss);
+  CHECK(tape.slot(y.slot()).gradient == tape.slot(steps[0].slot()).gradient);
+  CHECK(error_text<TapeError>([&] { tape.gradient(y); }) ==
+        "gradient: the memory of this stack is shared with the values it is made of, which have other readers; call "
+        "tape.watch() on it before backward()");
+  check_steps("and a step besides", loss + sum(square(steps[2])));
+  CHECK(distance(tape.gradient(y), complex_step_gradient(loss, y)) <= 1e-15);  // a copy this time
+  check_steps("with a slice of the whole", loss + sum(exp(select(y, 0, 1))));
+  tape.watch(y);
+  check_steps("watched", loss);
+  CHECK(distance(tape.gradient(y), complex_step_gradient(loss, y)) <= 1e-15);
+}
+
 // Both have their vjp run on numbers, which reads y, or parts of it, while y's own parts are its only readers.
 TEST_CASE("a sweep does not change what later sweeps and questions find", "[alias]") {
   Tape<double> tape;

@@ -14,26 +14,41 @@ using namespace autograd::testing;
 namespace {
 
 template <class T>
-using Operands = std::vector<Variable<T>>;
-
-/// Calls `f` with all operands and weighs its results into a loss.
+using Operands = std::vector<Block<T>>;
 template <class T>
-using Function = std::function<Operands<T>(const Operands<T>&)>;
+using Values = std::vector<Variable<T>>;
+template <class T>
+using Function = std::function<Values<T>(const Operands<T>&)>;
+
+/// One step; the same on operands that nobody else reads; op by op.
+enum class Mode { fused, donated, composed };
+
+/// The columns of an operand, donated if it is.
+template <std::size_t N, class T>
+std::array<Block<T>, N> parts(const Block<T>& x) {
+  return x.donated ? blocks<N>(donate(x.source)) : blocks<N>(x.source);
+}
 
 struct Outcome {
   std::vector<Array<double>> values, gradients, recorded, second;
 };
 
-/// Values, gradients by sweep and by grad(), and the gradients of a weighted sum of the latter.
+/// Calls `f` with all operands and weighs its results into a loss: values, gradients by sweep and by grad(), and the
+/// gradients of a weighted sum of the latter.
 template <class T>
-Outcome run(const Function<T>& f, const std::vector<Array<double>>& inputs, bool composed, bool accumulate) {
+Outcome run(const Function<T>& f, const std::vector<Array<double>>& inputs, Mode mode, bool accumulate) {
   Tape<T> tape;
-  if (composed) tape.watch("none");
-  Operands<T> x;
+  if (mode == Mode::composed) tape.watch("none");
+  Values<T> x;
+  Operands<T> operands;
   for (const Array<double>& input : inputs) {
     x.push_back(tape.variable(converted<T>(input)));
+    if (mode == Mode::donated)
+      operands.push_back(Block<T>(donate(affine(x.back(), 1, 0))));
+    else
+      operands.push_back(Block<T>(x.back()));
   }
-  const Operands<T> y = f(x);
+  const Values<T> y = f(operands);
   Generator generator(5);
   const auto weights = [&](const Shape& shape) { return tape.constant(random_array<T>(shape, generator)); };
   Variable<T> loss = tape.constant(Shape{}, T(0));
@@ -44,6 +59,7 @@ Outcome run(const Function<T>& f, const std::vector<Array<double>>& inputs, bool
   Outcome outcome;
   for (const Variable<T>& each : y) outcome.values.push_back(converted<double>(each.copy()));
   tape.backward(loss);
+  if (mode == Mode::donated) tape.backward(loss);  // the first one wrote over what it needed
   for (const Variable<T>& each : x) outcome.gradients.push_back(converted<double>(tape.gradient(each)));
   const auto recorded = grad(loss, std::span<const Variable<T>>(x));
   Variable<T> again = tape.constant(Shape{}, T(0));
@@ -78,17 +94,21 @@ void fused_equals_composed(const std::string& name, const Function<T>& f, const 
   INFO(name << text << (sizeof(T) == 4 ? ", float" : ", double"));
   const double tolerance = sizeof(T) == 4 ? 3e-6 : 1e-14;
   for (const bool accumulate : {false, true}) {
-    const Outcome fused = run<T>(f, inputs, false, accumulate), composed = run<T>(f, inputs, true, accumulate);
-    compare(fused.values, composed.values, tolerance);
-    compare(fused.gradients, composed.gradients, tolerance);
-    compare(fused.recorded, composed.recorded, tolerance);
-    compare(fused.recorded, fused.gradients, tolerance);
-    compare(fused.second, composed.second, 10 * tolerance);
+    const Outcome composed = run<T>(f, inputs, Mode::composed, accumulate);
+    for (const Mode mode : {Mode::fused, Mode::donated}) {
+      INFO((mode == Mode::donated ? "donated" : "kept"));
+      const Outcome fused = run<T>(f, inputs, mode, accumulate);
+      compare(fused.values, composed.values, tolerance);
+      compare(fused.gradients, composed.gradients, tolerance);
+      compare(fused.recorded, composed.recorded, tolerance);
+      compare(fused.recorded, fused.gradients, tolerance);
+      compare(fused.second, composed.second, 10 * tolerance);
+    }
   }
 }
 
 template <class T, class... X>
-Operands<T> list(X... x) {
+Values<T> list(X... x) {
   return {x...};
 }
 
@@ -113,9 +133,9 @@ std::vector<std::pair<std::string, Function<T>>> binary_functions() {
     return Function<T>([function](const Operands<T>& x) {
       const auto y = function(x[0], x[1]);
       if constexpr (std::is_same_v<std::remove_cvref_t<decltype(y)>, Variable<T>>)
-        return Operands<T>{y};
+        return Values<T>{y};
       else
-        return Operands<T>(y.begin(), y.end());
+        return Values<T>(y.begin(), y.end());
     });
   };
   return {
@@ -139,6 +159,9 @@ std::vector<std::pair<std::string, Function<T>>> binary_functions() {
       {"one in another", f(pointwise([](auto a, auto b) {
          const auto inner = pointwise([](auto x, auto y) { return x * tanh(y); });
          return inner(a + b, inner(b, a));
+       }))},
+      {"an operand read beside what is kept of it", f(pointwise([](auto a, auto b) {
+         return std::tuple{a * sigmoid(a), tanh(b), tanh(a * b)};
        }))},
       {"an argument returned", f(pointwise([](auto a, auto b) {
          return std::tuple{a, a * b};
@@ -167,7 +190,7 @@ TEMPLATE_TEST_CASE("the updates of cells, fused and op by op", "[pointwise]", fl
   for (const auto& [B, H] : sizes) {
     fused_equals_composed<T>("lstm",
                              [](const Operands<T>& x) {
-                               const auto [zi, zf, zg, zo] = blocks<4>(x[0]);
+                               const auto [zi, zf, zg, zo] = parts<4>(x[0]);
                                const auto [h, c] = lstm(zi, zf, zg, zo, x[1]);
                                return list<T>(h, c);
                              },
@@ -180,21 +203,21 @@ TEMPLATE_TEST_CASE("the updates of cells, fused and op by op", "[pointwise]", fl
                              {{B, H}, {B, H}, {B, H}, {B, H}, {B, H}});
     fused_equals_composed<T>("lstm, only the output read",
                              [](const Operands<T>& x) {
-                               const auto [zi, zf, zg, zo] = blocks<4>(x[0]);
+                               const auto [zi, zf, zg, zo] = parts<4>(x[0]);
                                return list<T>(lstm(zi, zf, zg, zo, x[1])[0]);
                              },
                              {{B, 4 * H}, {B, H}});
     fused_equals_composed<T>("peephole",
                              [](const Operands<T>& x) {
-                               const auto [zi, zf, zg, zo] = blocks<4>(x[0]);
+                               const auto [zi, zf, zg, zo] = parts<4>(x[0]);
                                const auto [h, c] = peephole(zi, zf, zg, zo, x[1], x[2], x[3], x[4]);
                                return list<T>(h, c);
                              },
                              {{B, 4 * H}, {B, H}, {H}, {H}, {H}});
     fused_equals_composed<T>("gru",
                              [](const Operands<T>& x) {
-                               const auto [xr, xz, xn] = blocks<3>(x[0]);
-                               const auto [hr, hz, hn] = blocks<3>(x[1]);
+                               const auto [xr, xz, xn] = parts<3>(x[0]);
+                               const auto [hr, hz, hn] = parts<3>(x[1]);
                                return list<T>(gru(xr, xz, xn, hr, hz, hn, x[2]));
                              },
                              {{B, 3 * H}, {B, 3 * H}, {B, H}});
@@ -208,16 +231,20 @@ TEMPLATE_TEST_CASE("operands that lie in one value", "[pointwise]", float, doubl
     fused_equals_composed<T>(name, [&](const Operands<T>& x) { return list<T>(pick(x[0])); }, {shape});
   };
   test("the same twice", [&](auto x) { return function(x, x); }, {3, 7});
-  test("a block twice", [&](auto x) { return function(blocks<2>(x)[1], blocks<2>(x)[1]); }, {3, 10});
-  test("one block of two", [&](auto x) { return function(blocks<2>(x)[1], x.tape().constant({3, 5}, T(2))); }, {3, 10});
-  test("two blocks of three", [&](auto x) { return function(blocks<3>(x)[0], blocks<3>(x)[2]); }, {3, 15});
-  test("a block that is all", [&](auto x) { return function(blocks<1>(x)[0], x); }, {3, 7});
+  test("a block twice", [&](auto x) { return function(parts<2>(x)[1], parts<2>(x)[1]); }, {3, 10});
+  test("one block of two",
+       [&](auto x) {
+         return function(parts<2>(x)[1], x.source.tape().constant({3, 5}, T(2)));
+       },
+       {3, 10});
+  test("two blocks of three", [&](auto x) { return function(parts<3>(x)[0], parts<3>(x)[2]); }, {3, 15});
+  test("a block that is all", [&](auto x) { return function(parts<1>(x)[0], x); }, {3, 7});
   test("a block stretched over a leading axis",
        [&](auto x) {
-         return function(blocks<2>(x)[1], x.tape().constant({4, 2, 3}, T(2)));
+         return function(parts<2>(x)[1], x.source.tape().constant({4, 2, 3}, T(2)));
        },
        {2, 6});
-  test("a block of one column", [&](auto x) { return function(blocks<5>(x)[3], x); }, {3, 5});
+  test("a block of one column", [&](auto x) { return function(parts<5>(x)[3], x); }, {3, 5});
 }
 
 TEST_CASE("a pointwise step is one step, and allocates nothing the second time", "[pointwise]") {

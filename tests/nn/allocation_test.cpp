@@ -1,4 +1,6 @@
 // The second training step allocates nothing: every way to the heap that the library has is counted here.
+#include <array>
+
 #include "allocations.hpp"
 #include "autograd/ops.hpp"
 #include "catch.hpp"
@@ -73,4 +75,24 @@ TEST_CASE("the second training step allocates nothing", "[allocation]") {
   CHECK(during([&] { step(rmsprop); }) == 0);
   CHECK(during([&] { step(adam); }) == 0);
   CHECK(loss_after != loss_before);
+}
+
+TEST_CASE("a training step holds at most 1.3 times what it has to keep", "[allocation]") {
+  const auto [steps, batch, input, hidden] =
+      GENERATE(std::array<std::size_t, 4>{28, 32, 28, 64}, std::array<std::size_t, 4>{50, 32, 64, 128});
+  Generator generator(1);
+  nn::LSTM<float> lstm({.input_size = input, .hidden_size = hidden}, generator);
+  const autograd::Array<float> x = autograd::zeros<float>({steps, batch, input});
+  const autograd::Array<float> target = autograd::zeros<float>({steps, batch, hidden});
+  Tape<float> tape;
+  for (int k = 0; k < 2; ++k) {
+    tape.clear();
+    tape.backward(nn::mse(lstm(tape.constant(x)).output, tape.constant(target)));
+  }
+  std::size_t parameters = 0;
+  for (const auto* parameter : nn::parameters<float>(lstm)) parameters += 2 * parameter->size() * sizeof(float);
+  // The input; four gates, h and c, and two more of that size for gradients.
+  const std::size_t values = steps * batch * (input + 8 * hidden) * sizeof(float);
+  INFO("tape " << tape.memory() << ", parameters and gradients " << parameters << ", values " << values);
+  CHECK(double(parameters + tape.memory()) <= 1.3 * double(parameters + values));
 }
