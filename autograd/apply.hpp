@@ -80,7 +80,8 @@ class NumericSink final : public GradientSink<T> {
   Tape<T>& tape_;
 };
 
-template <class Rule, class T>
+/// The functions of a rule, as compiled here.
+template <class Rule, class T, class = InstructionSet>
 struct Table {
   static constexpr std::size_t arity = Rule::info.inputs == OpInfo::any ? 0 : Rule::info.inputs;
 

@@ -93,7 +93,7 @@ bool find_layout(const Shape& shape, std::size_t start, std::size_t columns, con
 namespace ops {
 
 // y = f(x...), element by element,   dx_k = sum over outputs m of g_m dy_m/dx_k
-template <class F, std::size_t N>
+template <class F, std::size_t N, class = detail::InstructionSet>
 struct Pointwise {
   static constexpr OpInfo info{.name = "pointwise", .inputs = OpInfo::any, .outputs = OpInfo::any};
   static constexpr std::size_t results = kernels::Results<kernels::ResultOfLanes<F, double, N>>::count;
@@ -266,7 +266,7 @@ struct PointwiseFunction {
   }
 
  private:
-  template <class T, std::size_t N>
+  template <class T, class = detail::InstructionSet, std::size_t N>
   auto call(const std::array<Block<T>, N>& operands) const {
     using Result = kernels::ResultOfLanes<F, T, N>;
     using Rule = ops::Pointwise<F, N>;

@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "autograd/array.hpp"
+#include "autograd/kernels/instruction_set.hpp"
 
 #if __has_include(<xtensor/core/xtensor_config.hpp>)
 #include <xtensor/core/xtensor_config.hpp>
@@ -110,12 +111,13 @@ void check_results(const std::vector<Contestant>& contestants, double tolerance)
 
 void print_environment(const Options& options, const std::vector<std::string>& peers) {
   std::FILE* const out = options.json ? stderr : stdout;
-  fmt::print(out,
-             "CPU       {}\nSIMD      {} ({} floats)\nBLAS      {}\ncompiler  {}\nversions  xtensor {}.{}.{}, xsimd "
-             "{}.{}.{}\n",
-             cpu_model(), xsimd::default_arch::name(), xsimd::batch<float>::size, blas(), __VERSION__,
-             XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR, XTENSOR_VERSION_PATCH, XSIMD_VERSION_MAJOR,
-             XSIMD_VERSION_MINOR, XSIMD_VERSION_PATCH);
+  fmt::print(
+      out,
+      "CPU       {}\nSIMD      library {}, program {}\nBLAS      {}\ncompiler  {}\nversions  xtensor {}.{}.{}, xsimd "
+      "{}.{}.{}\n",
+      cpu_model(), autograd::instruction_set(), autograd::detail::InstructionSet::name, blas(), __VERSION__,
+      XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR, XTENSOR_VERSION_PATCH, XSIMD_VERSION_MAJOR, XSIMD_VERSION_MINOR,
+      XSIMD_VERSION_PATCH);
   for (const std::string& peer : peers) fmt::print(out, "peer      {}\n", peer);
   for (const char* name : {"OPENBLAS_CORETYPE", "DNNL_MAX_CPU_ISA"})
     if (const char* value = std::getenv(name))

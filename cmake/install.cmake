@@ -1,9 +1,8 @@
-# Installs the libraries, their headers and the package, so that find_package(wengert) finds them.
+# Installs the headers and the package, so that find_package(wengert) finds them.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/wengert)
 
-install(TARGETS wengert_autograd wengert_nn EXPORT wengert-targets)
 install(
   DIRECTORY autograd nn
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wengert

@@ -9,6 +9,7 @@
 #include "autograd/op.hpp"
 
 namespace autograd::kernels {
+inline namespace WENGERT_INSTRUCTION_SET {
 
 template <std::size_t N, class F>
 constexpr auto with_indices(F&& f) {
@@ -64,4 +65,5 @@ WENGERT_INLINE void elementwise_backward(const Rule& rule, const T* g, const T* 
   if (const std::size_t rest = size - at) block(at, rest);
 }
 
+}  // namespace WENGERT_INSTRUCTION_SET
 }  // namespace autograd::kernels

@@ -11,12 +11,12 @@
 
 #include "autograd/kernels/dependence.hpp"
 #include "autograd/kernels/elementary.hpp"
+#include "autograd/kernels/instruction_set.hpp"
 #include "autograd/op.hpp"
 
 namespace autograd {
 
 /// A register with exactly the functions the tape has, so that a rule that compiles on lanes compiles on Variables.
-/// The register's type names its instruction set: objects compiled for different ones do not mix.
 template <class Register>
 struct Lane {
   Register value;
@@ -438,6 +438,7 @@ WENGERT_INLINE Lane<R> affine(Lane<R> x, double scale, double shift) {
 }
 
 namespace detail {
+inline namespace WENGERT_INSTRUCTION_SET {
 
 template <class T>
 inline constexpr std::size_t lane_width = xsimd::batch<T>::size;
@@ -497,5 +498,6 @@ WENGERT_INLINE void store_some(Simd<T> lane, T* to, std::size_t count) {
     store(lane, to, count);
 }
 
+}  // namespace WENGERT_INSTRUCTION_SET
 }  // namespace detail
 }  // namespace autograd

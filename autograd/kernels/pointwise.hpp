@@ -64,6 +64,8 @@ struct ResultOf<F, U, std::index_sequence<K...>> {
 template <class F, class T, std::size_t N>
 using ResultOfLanes = typename ResultOf<F, Simd<T>, std::make_index_sequence<N>>::Type;
 
+inline namespace WENGERT_INSTRUCTION_SET {
+
 /// A row of an operand, to be read register by register. A repeated column is one register that is read again and
 /// again.
 template <class T>
@@ -317,4 +319,5 @@ template <class T, std::size_t N, std::size_t M, class F>
   }
 }
 
+}  // namespace WENGERT_INSTRUCTION_SET
 }  // namespace autograd::kernels

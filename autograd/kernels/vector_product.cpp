@@ -16,7 +16,7 @@ constexpr std::size_t width = detail::lane_width<T>;
 template <std::size_t columns, std::size_t chains, bool partial, class T>
 void column_block(std::size_t n, std::size_t k, const T* x, const T* b, const T* start, T* y, std::size_t rest = 0) {
   static_assert(!partial || columns == 1);
-  const auto load = [rest](const T* from, std::size_t v) {
+  const auto load = [&](const T* from, std::size_t v) {
     if constexpr (partial)
       return detail::load(from, rest).value;
     else

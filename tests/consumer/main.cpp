@@ -99,6 +99,21 @@ void training() {
   check(loaded.head.weight == model.head.weight, "weights through JSON are the same bits");
 }
 
+// The update of a stock cell, which the library has compiled too, perhaps for another instruction set.
+void pointwise() {
+  nn::Generator generator(2);
+  const auto z = nn::normal<double>({3, 76}, 0, 1, generator), c = nn::normal<double>({3, 19}, 0, 1, generator);
+  const auto update = [](auto in) {
+    const auto [zi, zf, zg, zo] = autograd::blocks<4>(in[0]);
+    const auto [h, next] = nn::lstm_update(nn::GateNonlinearities{}, zi, zf, zg, zo, in[1]);
+    return h * next;
+  };
+  check(autograd::gradient_check(update, {z, c}).agrees(1e-12), "gradient_check of a stock cell's update");
+  nn::LSTM<double> lstm({.input_size = 76, .hidden_size = 19}, generator);
+  const auto layer = [&](auto in) { return lstm(reshape(in[0], {1, 3, 76})).output; };
+  check(autograd::gradient_check(layer, {z}).agrees(1e-12), "gradient_check of a stock layer");
+}
+
 void errors() {
   Tape<double> tape, other;
   const auto x = tape.variable(Array<double>{1.0, 2.0});
@@ -121,7 +136,8 @@ void errors() {
 int main() {
   user::ops();
   user::training();
+  user::pointwise();
   user::errors();
-  std::printf("%d failures\n", user::failures);
+  std::printf("%d failures, library for %s\n", user::failures, autograd::instruction_set());
   return user::failures ? 1 : 0;
 }

@@ -1,0 +1,7 @@
+#include "autograd/kernels/instruction_set.hpp"
+
+namespace autograd {
+
+const char* instruction_set() { return detail::InstructionSet::name; }
+
+}  // namespace autograd
