@@ -283,7 +283,8 @@ struct PointwiseFunction {
     if (tape.watches_names()) return composed<T, N>(operands);
     Rule& rule = tape.template emplace<Rule>(f);
     for (std::size_t k = 0; k < N; ++k) rule.columns[k] = static_cast<std::uint32_t>(operands[k].columns);
-    if (!lies_plainly(tape, ids, operands, rule)) lay_out(tape, ids, operands, rule);
+    const bool plain = lies_plainly(tape, ids, operands, rule);
+    if (!plain) lay_out(tape, ids, operands, rule);
 
     std::array<std::size_t, N> widths;
     std::array<const T*, N> in;
@@ -295,7 +296,7 @@ struct PointwiseFunction {
       in[k] = slot.value;
     }
     rule.find_shared(ids, widths);
-    if (needs_gradient) keep(tape, rule, ids, operands);
+    if (needs_gradient) keep(tape, rule, ids, operands, plain);
 
     const SlotId first = static_cast<SlotId>(tape.slot_count());
     std::array<T*, Rule::results> out;
@@ -310,14 +311,15 @@ struct PointwiseFunction {
     return unwrapped(results);
   }
 
-  /// Finds the places of what the gradient needs.
+  /// Finds the places of what the gradient needs, over operands that were donated or else in a room of its own.
   template <class T, std::size_t N, class Rule>
   WENGERT_INLINE static void keep(Tape<T>& tape, Rule& rule, const std::array<SlotId, N>& ids,
-                                  const std::array<Block<T>, N>& operands) {
+                                  const std::array<Block<T>, N>& operands, bool plain) {
     std::uint32_t free = 0;
     for (std::size_t k = 0; k < N; ++k)
       if (operands[k].donated &&
-          (rule.first[k] < k ? free >> rule.first[k] & 1 : rule.reads_once(k) && tape.take(ids[k], ids)))
+          (rule.first[k] < k ? free >> rule.first[k] & 1
+                             : (plain ? rule.stores[k] : rule.reads_once(k)) && tape.take(ids[k], ids)))
         free |= std::uint32_t(1) << k;
     const kernels::MemoPlan plan = kernels::memo_plan<N>(rule.f, free);
     for (std::size_t k = 0; k < N; ++k)
