@@ -59,7 +59,7 @@ class Backward {
   const Step<T>& step_;
 };
 
-template <class Rule, class T, std::same_as<Variable<T>>... Rest>
+template <class Rule, class T, std::same_as<Variable<T>>... Rest, class = detail::InstructionSet>
 requires(!Structural<Rule>) Variable<T> apply(const Rule& rule, Variable<T> first, Rest... rest);
 
 namespace detail {
@@ -218,7 +218,7 @@ auto record_structural(const Rule& rule, Tape<T>& tape, std::span<const SlotId> 
 }
 
 /// Records an elementwise rule over operands stretched to their common shape.
-template <class Rule, class T, class... Rest>
+template <class Rule, class T, class... Rest, class = InstructionSet>
 [[gnu::noinline]] Variable<T> apply_broadcast(const Rule& rule, Variable<T> first, Rest... rest) {
   Shape common = first.shape();
   ((common = broadcast(Rule::info.name, common, rest.shape())), ...);
@@ -235,7 +235,7 @@ template <class Rule, class T, class... Rest>
 
 /// Records an elementwise rule. Operands of different shapes are broadcast as in NumPy.
 /// Throws ShapeError when they can not be, TapeError for stale or foreign handles.
-template <class Rule, class T, std::same_as<Variable<T>>... Rest>
+template <class Rule, class T, std::same_as<Variable<T>>... Rest, class>
 requires(!Structural<Rule>) Variable<T> apply(const Rule& rule, Variable<T> first, Rest... rest) {
   constexpr std::size_t arity = 1 + sizeof...(Rest);
   static_assert(Rule::info.inputs == static_cast<int>(arity), "apply: as many Variables as OpInfo::inputs says");

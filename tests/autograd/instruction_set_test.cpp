@@ -25,6 +25,8 @@ TEST_CASE("an op of the library runs the library's kernels, whatever the program
   tanh(x);
   const auto* const op = tape.step(tape.size() - 1).op;
   if (instruction_set() != mine) CHECK(op != &autograd::detail::Table<ops::Tanh, float>::table);
+  autograd::apply(ops::Tanh{}, x);
+  CHECK(tape.step(tape.size() - 1).op == &autograd::detail::Table<ops::Tanh, float>::table);
 }
 
 TEMPLATE_TEST_CASE("the library and the program fuse the same function, each for itself", "[instruction_set]", float,
