@@ -45,12 +45,14 @@ Workers::~Workers() {
   for (std::thread& thread : state_->threads) thread.join();
 }
 
-std::size_t Workers::threads() const { return state_->threads.size() + 1; }
-
-void Workers::run(const std::function<void(std::size_t)>& work) {
+void Workers::run(std::size_t tasks, const std::function<void(std::size_t)>& work) {
   const autograd::kernels::SingleThreadedBlas single;
-  if (!state_->threads.empty()) state_->start(&work);
-  work(0);
+  const std::size_t threads = state_->threads.size() + 1;
+  const std::function<void(std::size_t)> share = [&](std::size_t thread) {
+    for (std::size_t task = thread; task < tasks; task += threads) work(task);
+  };
+  if (threads > 1 && tasks > 1) state_->start(&share);
+  share(0);
   for (std::size_t left = state_->busy; left > 0; left = state_->busy) state_->busy.wait(left);
 }
 
@@ -66,26 +68,25 @@ T DataParallel<T>::backward(std::size_t batch, const std::function<Variable<T>(T
   std::vector<T> losses(shards, T(0));
   std::vector<std::exception_ptr> errors(shards);
   const auto rows_of = [&](std::size_t shard) { return Rows{batch * shard / shards, batch * (shard + 1) / shards}; };
-  workers_.run([&](std::size_t thread) {
-    for (std::size_t shard = thread; shard < shards; shard += workers_.threads()) {
-      const Rows rows = rows_of(shard);
-      if (rows.size() == 0) continue;
-      try {
-        Tape<T>& tape = *tapes_[shard];
-        tape.clear();
-        const Variable<T> result = loss(tape, rows);
-        losses[shard] = result.item();
-        tape.backward_apart(result);
-      } catch (...) {
-        errors[shard] = std::current_exception();
-      }
+  std::vector<std::size_t> filled;
+  for (std::size_t shard = 0; shard < shards; ++shard)
+    if (rows_of(shard).size() > 0) filled.push_back(shard);
+  workers_.run(filled.size(), [&](std::size_t task) {
+    const std::size_t shard = filled[task];
+    try {
+      Tape<T>& tape = *tapes_[shard];
+      tape.clear();
+      const Variable<T> result = loss(tape, rows_of(shard));
+      losses[shard] = result.item();
+      tape.backward_apart(result);
+    } catch (...) {
+      errors[shard] = std::current_exception();
     }
   });
   for (const std::exception_ptr& error : errors)
     if (error) std::rethrow_exception(error);
   T total = 0;
-  for (std::size_t shard = 0; shard < shards; ++shard) {
-    if (rows_of(shard).size() == 0) continue;
+  for (const std::size_t shard : filled) {
     tapes_[shard]->deliver_gradients();
     total += losses[shard];
   }

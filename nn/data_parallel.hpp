@@ -29,9 +29,9 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  std::size_t threads() const;
-  /// work(thread) on every thread; returns when all are done. BLAS runs single-threaded meanwhile.
-  void run(const std::function<void(std::size_t)>& work);
+  /// work(0) ... work(tasks - 1), thread k taking every task that leaves k when divided by the number of threads; a
+  /// single one is the caller's, and wakes nobody. Returns when all are done. BLAS runs single-threaded meanwhile.
+  void run(std::size_t tasks, const std::function<void(std::size_t)>& work);
 
  private:
   struct State;

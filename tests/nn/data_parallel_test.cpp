@@ -1,6 +1,8 @@
 // DataParallel: the same bits for any number of threads, and the sums of one tape.
 #include "nn/data_parallel.hpp"
 
+#include <thread>
+
 #include "autograd/autograd.hpp"
 #include "autograd/support.hpp"
 #include "catch.hpp"
@@ -83,6 +85,19 @@ TEST_CASE("shards add up to the whole batch", "[data_parallel]") {
         CHECK(distance(parts.gradients[k], whole.gradients[k]) <= 1e-14);
     }
   }
+}
+
+TEST_CASE("a single shard with rows is the caller's, and wakes no thread", "[data_parallel]") {
+  Parameter<double> p(array<double>({2}, {1, 2}));
+  nn::DataParallel<double> parallel(3, 3);
+  std::thread::id thread;
+  const auto loss = [&](Tape<double>& tape, nn::Rows) {
+    thread = std::this_thread::get_id();
+    return sum(square(tape.parameter(p)));
+  };
+  CHECK(parallel.backward(1, loss) == 5);
+  CHECK(thread == std::this_thread::get_id());
+  CHECK(parallel.backward(0, loss) == 0);
 }
 
 TEST_CASE("a shard that throws leaves the gradients as they were", "[data_parallel]") {
