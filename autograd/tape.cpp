@@ -244,8 +244,9 @@ bool Tape<T>::take(SlotId id, std::span<const SlotId> operands) {
   if (!slot.needs_gradient || slot.consumed || slot.watched || slot.aliases || sweeping_ || watches_names())
     return false;
   if (root != id) {
-    const AliasCover& cover = covers_[whole.aliases - 1];
-    if (whole.source != Slot<T>::no_source || whole.consumed || whole.watched || !cover.disjoint) return false;
+    if (whole.source != Slot<T>::no_source || whole.consumed || whole.watched || whole.aliases == 0 ||
+        !covers_[whole.aliases - 1].disjoint)
+      return false;
   }
   for (const SlotId other : operands)
     if (other != id && slots_[other].value < slot.value + slot.size &&
@@ -569,7 +570,6 @@ template <class T>
 void Tape<T>::pass_gradient(SlotId from, SlotId to) {
   if (borrow_gradient(slots_[from], slots_[to])) return;
   const Destination<T> target = gradient_into(to);
-  if (target.data == slots_[from].gradient) return;  // both lie over one donated value
   kernels::copy_or_add(static_cast<const T*>(slots_[from].gradient), target.data, slots_[from].size, target.accumulate);
 }
 

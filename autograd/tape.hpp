@@ -194,7 +194,9 @@ class Tape {
   /// Number of recorded steps.
   std::size_t size() const { return steps_.size(); }
   /// Bytes held for values and gradients, in use or kept for reuse.
-  std::size_t memory() const { return values_.capacity() + gradients_.capacity() + small_.capacity(); }
+  std::size_t memory() const {
+    return values_.capacity() + gradients_.capacity() + restored_.capacity() + small_.capacity();
+  }
   std::uint32_t generation() const { return generation_; }
 
   /// The numbered list: `%7 = tanh(%6)  (32, 256)`.
@@ -314,6 +316,9 @@ class Tape {
   bool take(SlotId id, std::span<const SlotId> operands);
   /// A slot on the memory that was taken from another, and needs a gradient as that did.
   SlotId new_over(SlotId taken, const Shape* shape, std::size_t size) {
+    slots_[taken].foreign = true;
+    if (slots_[taken].source != Slot<T>::no_source)
+      covers_[slots_[slots_[taken].source].aliases - 1].donated -= size;  // its gradient can not lie there, too
     if (repeat_) return new_repeated(shape, size, true, &slots_[taken]);
     return push_slot(slots_[taken].value, shape, size, true, Slot<T>::no_source);
   }
@@ -445,7 +450,7 @@ class Tape {
                                         const Slot<T>* over = nullptr);
   /// Where the gradient of a slot goes that has no part in other memory.
   T* new_gradient(const Slot<T>& slot) {
-    if (!slot.donated) return gradients_.template allocate<T>(slot.size);
+    if (!slot.donated || slot.foreign) return gradients_.template allocate<T>(slot.size);
     overwritten_ = true;
     return slot.value;
   }

@@ -164,6 +164,53 @@ TEST_CASE("gradients lie where the values did", "[donation]") {
   CHECK(linears == recurrence.steps);
 }
 
+TEST_CASE("a result over a donated value outlives the sweep", "[donation]") {
+  Generator generator(6);
+  Tape<double> tape;
+  const auto w = tape.variable(random_array({3, 3}, generator));
+  const auto x = tape.variable(random_array({4, 2, 3}, generator));
+  const int way = GENERATE(0, 1, 2, 3);  // by itself; slices; in a repetition; and watched there
+  INFO("way " << way);
+  std::vector<Variable<double>> z, biases(4);
+  const auto projected = affine(x, 2, 0);
+  if (way > 0) unbind(projected, std::span(biases));
+  std::optional<Tape<double>::Repeat> repeat;
+  if (way > 1) repeat.emplace(tape, 4);
+  Variable<double> h = tape.constant({2, 3}, 0.1);
+  for (std::size_t t = 0; t < 4; ++t) {
+    if (repeat) repeat->begin(t);
+    if (way == 0) biases[t] = affine(select(x, 0, Index(t)), 2, 0);
+    z.push_back(linear(h, w, donate(biases[t])));
+    CHECK_THROWS_AS(biases[t].value(), TapeError);
+    h = square(z.back());
+  }
+  repeat.reset();
+  if (way == 3)
+    for (const auto& each : z) tape.watch(each);
+  std::vector<Array<double>> before;
+  for (const auto& each : z) before.push_back(each.copy());
+  const auto loss = sum(h);
+  for (int sweep = 0; sweep < 2; ++sweep) {
+    tape.backward(loss);
+    for (std::size_t t = 0; t < 4; ++t) CHECK(same_bits(z[t].copy(), before[t]));
+    CHECK(distance(tape.gradient(x), complex_step_gradient(loss, x)) <= 1e-14);
+  }
+}
+
+TEST_CASE("what was rewound does not stand in the way", "[donation]") {
+  Tape<double> tape;
+  Generator generator(7);
+  const auto x = tape.variable(random_array({2, 2, 2}, generator)), w = tape.variable(random_array({2, 2}, generator));
+  const auto projected = affine(x, 1, 0);
+  const auto before = tape.mark();
+  select(projected, 0, 0);
+  tape.rewind(before);
+  const auto slice = select(projected, 0, 1);
+  const auto loss = sum(square(linear(select(x, 0, 0), w, donate(slice))));
+  tape.backward(loss);
+  CHECK(distance(tape.gradient(x), complex_step_gradient(loss, x)) <= 1e-14);
+}
+
 TEST_CASE("handles on what was donated say so", "[donation]") {
   Tape<double> tape;
   const auto r = Recurrence().record(tape);
