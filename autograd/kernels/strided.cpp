@@ -3,6 +3,8 @@
 #include <complex>
 #include <cstring>
 
+#include "autograd/kernels/contiguous_sum.hpp"
+
 namespace autograd::kernels {
 
 namespace {
@@ -30,22 +32,6 @@ std::size_t collapse(const Shape& shape, const Strides& from, const Strides& to,
   return count;
 }
 
-/// In a fixed order, with enough partial sums to fill the registers and to keep rounding small.
-template <class V>
-V contiguous_sum(const V* values, std::size_t size) {
-  constexpr std::size_t lanes = 32;
-  V partial[lanes] = {};
-  std::size_t at = 0;
-  for (; at + lanes <= size; at += lanes)
-    for (std::size_t lane = 0; lane < lanes; ++lane) partial[lane] += values[at + lane];
-  V total = V(0);
-  for (; at < size; ++at) total += values[at];
-  if (size >= lanes)
-    for (std::size_t half = lanes / 2; half > 0; half /= 2)
-      for (std::size_t lane = 0; lane < half; ++lane) partial[lane] += partial[lane + half];
-  return total + partial[0];
-}
-
 template <class V>
 void row(const Axis& axis, const V* from, V* to, bool accumulate) {
   const std::size_t extent = axis.extent;
@@ -63,7 +49,7 @@ void row(const Axis& axis, const V* from, V* to, bool accumulate) {
     else
       for (std::size_t k = 0; k < extent; ++k) to[k] = value;
   } else if (axis.from == 1 && axis.to == 0) {
-    *to = contiguous_sum(from, extent) + (accumulate ? *to : V(0));
+    *to = contiguous_sum<V>(extent, [from](std::size_t k) { return from[k]; }) + (accumulate ? *to : V(0));
   } else {
     for (std::size_t k = 0; k < extent; ++k, from += axis.from, to += axis.to) *to = accumulate ? *to + *from : *from;
   }

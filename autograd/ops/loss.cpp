@@ -6,6 +6,7 @@
 
 #include "autograd/all_or_nothing.hpp"
 #include "autograd/apply.hpp"
+#include "autograd/kernels/contiguous_sum.hpp"
 #include "autograd/kernels/log_sum_exp.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/attributes.hpp"
@@ -59,21 +60,10 @@ struct SquaredError {
   Shape infer(Shapes) const { return {}; }
   template <class V>
   void forward(const ForwardCall<V>& call) const {
-    constexpr std::size_t width = 32, block = 64 * width;
-    const std::size_t size = call.input().size();
     const V* const p = call.input(0).data;
     const V* const t = call.input(1).data;
-    V total = V(0);
-    for (std::size_t begin = 0; begin < size; begin += block) {
-      const std::size_t end = std::min(size, begin + block), whole = begin + (end - begin) / width * width;
-      std::array<V, width> sums{};
-      for (std::size_t k = begin; k < whole; k += width)
-        for (std::size_t j = 0; j < width; ++j) sums[j] += (p[k + j] - t[k + j]) * (p[k + j] - t[k + j]);
-      for (std::size_t k = whole; k < end; ++k) sums[k - whole] += (p[k] - t[k]) * (p[k] - t[k]);
-      for (std::size_t half = width / 2; half > 0; half /= 2)
-        for (std::size_t j = 0; j < half; ++j) sums[j] += sums[j + half];
-      total += sums[0];
-    }
+    const V total =
+        kernels::contiguous_sum<V>(call.input().size(), [=](std::size_t k) { return (p[k] - t[k]) * (p[k] - t[k]); });
     using Real = decltype(std::real(V()));
     *call.output().data = total * static_cast<Real>(scale);
   }
@@ -87,10 +77,10 @@ struct SquaredError {
       if (!call.wants(k)) continue;
       const T signed_factor = k == 0 ? factor : -factor;
       const Destination<T> into = call.into(k);
-      if (into.accumulate)
-        for (std::size_t e = 0; e < size; ++e) into.data[e] += signed_factor * (p[e] - t[e]);
-      else
-        for (std::size_t e = 0; e < size; ++e) into.data[e] = signed_factor * (p[e] - t[e]);
+      for (std::size_t e = 0; e < size; ++e) {
+        const T part = signed_factor * (p[e] - t[e]);
+        into.data[e] = into.accumulate ? into.data[e] + part : part;
+      }
     }
   }
   template <class T>
