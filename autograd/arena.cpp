@@ -6,7 +6,7 @@ namespace autograd {
 
 template <std::size_t alignment>
 void* Arena<alignment>::next_block(std::size_t bytes) {
-  constexpr std::size_t smallest = std::size_t(1) << 12;
+  constexpr std::size_t smallest = std::size_t(1) << 10;
   constexpr std::size_t largest = std::size_t(1) << 24;
   std::size_t next = blocks_.empty() ? 0 : position_.block + 1;
   while (next < blocks_.size() && blocks_[next].size < bytes) ++next;

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <concepts>
+#include <cstring>
 #include <string>
 #include <tuple>
 #include <type_traits>
@@ -92,119 +93,17 @@ bool find_layout(const Shape& shape, std::size_t start, std::size_t columns, con
 
 namespace ops {
 
-// y = f(x...), element by element,   dx_k = sum over outputs m of g_m dy_m/dx_k
-template <class F, std::size_t N, class = detail::InstructionSet>
-struct Pointwise {
-  static constexpr OpInfo info{.name = "pointwise", .inputs = OpInfo::any, .outputs = OpInfo::any};
-  static constexpr std::size_t results = kernels::Results<kernels::ResultOfLanes<F, double, N>>::count;
-
-  F f;
+/// How N operands lie, found out once for calls of one function on values of the same shapes.
+template <std::size_t N>
+struct PointwisePlan {
   std::array<kernels::Layout, N> layouts{};
   std::array<std::uint32_t, N> columns{};  ///< of each operand that is a block, 0 for a whole value
   std::array<bool, N> stores{};            ///< whether the operands on this value fill it, each element once
   std::array<std::uint8_t, N> first{};     ///< the first operand on the same value
   kernels::Extent extent{};
   const Shape* shape = nullptr;
-  bool keeps = false;           ///< what the gradient needs
-  std::array<void*, N> memo{};  ///< over operands that were donated and that the gradient does not read, else null
-  void* room = nullptr;         ///< of the rest of it; all of the tape's element type
-
-  std::array<Shape, results> infer(Shapes) const {
-    std::array<Shape, results> shapes;
-    shapes.fill(*shape);
-    return shapes;
-  }
-
-  template <class T>
-  void forward(const ForwardCall<T>& call) const {
-    std::array<const T*, N> in;
-    std::array<T*, results> out;
-    for (std::size_t k = 0; k < N; ++k) in[k] = call.input(k).data;
-    for (std::size_t m = 0; m < results; ++m) out[m] = call.output(m).data;
-    run(in, out);
-  }
-  template <class T>
-  void run(const std::array<const T*, N>& in, const std::array<T*, results>& out) const {
-    if (keeps)
-      kernels::pointwise_forward<true>(f, in, layouts, out, extent, places<T>());
-    else
-      kernels::pointwise_forward<false>(f, in, layouts, out, extent, kernels::MemoPlaces<T, N>());
-  }
-  template <class T>
-  kernels::MemoPlaces<T, N> places() const {
-    kernels::MemoPlaces<T, N> result{static_cast<T*>(room), {}};
-    for (std::size_t k = 0; k < N; ++k) result.operands[k] = static_cast<T*>(memo[k]);
-    return result;
-  }
-
-  /// One by one.
-  void forward(const ForwardCall<std::complex<double>>& call) const {
-    for (std::size_t row = 0; row < extent.rows; ++row)
-      for (std::size_t column = 0; column < extent.columns; ++column) {
-        std::array<ComplexLane, N> x;
-        for (std::size_t k = 0; k < N; ++k) {
-          const kernels::Layout& at = layouts[k];
-          x[k] = {call.input(k).data[at.offset + row * at.row_step + (at.repeats_column ? 0 : column)]};
-        }
-        const auto result = std::apply(f, x);
-        using R = kernels::Results<std::remove_cvref_t<decltype(result)>>;
-        detail::each<results>(
-            [&](auto m) { call.output(m).data[row * extent.columns + column] = R::template get<m>(result).value; });
-      }
-  }
-
-  template <class T>
-  void backward_into(Backward<T>& call) const {
-    std::array<const T*, results> g;
-    std::array<const T*, N> in;
-    std::array<Destination<T>, N> into;
-    for (std::size_t m = 0; m < results; ++m) g[m] = call.has_gradient(m) ? call.gradient(m).data : nullptr;
-    for (std::size_t k = 0; k < N; ++k) {
-      const SlotId id = call.tape().input(call.step(), k);
-      const Slot<T>& slot = call.tape().slot(id);
-      in[k] = slot.value;
-      if (!slot.needs_gradient) {
-        into[k] = {nullptr, false};
-      } else if (first[k] < k) {
-        into[k] = into[first[k]];
-      } else {
-        into[k] = call.tape().gradient_into(id);
-        if (!stores[k] && !into[k].accumulate) std::fill_n(into[k].data, slot.size, T(0));
-        into[k].accumulate |= !stores[k];
-      }
-    }
-    kernels::pointwise_backward(f, g, in, layouts, into, extent, places<T>());
-  }
-
-  template <class T>
-  void vjp(Recorder<T>& call) const {
-    // Fresh names for the inputs, so that an output gradient that depends on them too is no path to them.
-    Tape<T>& tape = call.output().tape();
-    const detail::TapePosition begin{tape.size(), tape.slot_count()};
-    std::array<Variable<T>, N> fresh, operands;
-    for (std::size_t k = 0; k < N; ++k) {
-      const Variable<T> x = call.input(k);
-      fresh[k] = reshape(x, Shape(x.shape()));
-      operands[k] = Block<T>(fresh[k], layouts[k].offset, columns[k]);
-    }
-    std::array<Variable<T>, results> outputs = composed(f, *shape, operands), gradients;
-    for (std::size_t m = 0; m < results; ++m)
-      if (call.has_gradient(m)) gradients[m] = call.gradient(m);
-    const auto parts = detail::record_vjp<T>(begin, outputs, gradients, fresh);
-    for (std::size_t k = 0; k < N; ++k)
-      if (parts[k]) call.add(k, parts[k]);
-  }
-
-  /// f called with Variables: ops of the tape, one by one.
-  template <class T>
-  static std::array<Variable<T>, results> composed(const F& f, const Shape& shape,
-                                                   const std::array<Variable<T>, N>& operands) {
-    const auto result = std::apply(f, operands);
-    using R = kernels::Results<std::remove_cvref_t<decltype(result)>>;
-    std::array<Variable<T>, results> outputs;
-    detail::each<results>([&](auto m) { outputs[m] = broadcast_to(R::template get<m>(result), shape); });
-    return outputs;
-  }
+  std::uint32_t free = ~std::uint32_t(0);  ///< bit k: operand k may be written over; all: not asked yet
+  kernels::MemoPlan memo{};                ///< for those
 
   /// Whether the operands on the value of operand k read each of its elements once.
   bool reads_once(std::size_t k) const {
@@ -236,6 +135,129 @@ struct Pointwise {
       stores[k] = once && (columns[k] == 0 || filled == widths[k]);
     }
   }
+
+  /// Whether operands share values just as these do.
+  bool shares_alike(const std::array<SlotId, N>& ids) const {
+    for (std::size_t k = 1; k < N; ++k) {
+      if (ids[first[k]] != ids[k]) return false;
+      if (first[k] == k)
+        for (std::size_t j = 0; j < k; ++j)
+          if (ids[j] == ids[k]) return false;
+    }
+    return true;
+  }
+};
+
+// y = f(x...), element by element,   dx_k = sum over outputs m of g_m dy_m/dx_k
+template <class F, std::size_t N, class = detail::InstructionSet>
+struct Pointwise {
+  static constexpr OpInfo info{.name = "pointwise", .inputs = OpInfo::any, .outputs = OpInfo::any};
+  static constexpr std::size_t arity = N;
+  static constexpr std::size_t results = kernels::Results<kernels::ResultOfLanes<F, double, N>>::count;
+
+  F f;
+  bool keeps = false;  ///< what the gradient needs
+  const PointwisePlan<N>* plan;
+  std::array<void*, N> memo{};  ///< over operands that were donated and that the gradient does not read, else null
+  void* room = nullptr;         ///< of the rest of it; all of the tape's element type
+
+  std::array<Shape, results> infer(Shapes) const {
+    std::array<Shape, results> shapes;
+    shapes.fill(*plan->shape);
+    return shapes;
+  }
+
+  template <class T>
+  void forward(const ForwardCall<T>& call) const {
+    std::array<const T*, N> in;
+    std::array<T*, results> out;
+    for (std::size_t k = 0; k < N; ++k) in[k] = call.input(k).data;
+    for (std::size_t m = 0; m < results; ++m) out[m] = call.output(m).data;
+    run(in, out);
+  }
+  template <class T>
+  void run(const std::array<const T*, N>& in, const std::array<T*, results>& out) const {
+    if (keeps)
+      kernels::pointwise_forward<true>(f, in, plan->layouts, out, plan->extent, places<T>());
+    else
+      kernels::pointwise_forward<false>(f, in, plan->layouts, out, plan->extent, kernels::MemoPlaces<T, N>());
+  }
+  template <class T>
+  kernels::MemoPlaces<T, N> places() const {
+    kernels::MemoPlaces<T, N> result{static_cast<T*>(room), {}};
+    for (std::size_t k = 0; k < N; ++k) result.operands[k] = static_cast<T*>(memo[k]);
+    return result;
+  }
+
+  /// One by one.
+  void forward(const ForwardCall<std::complex<double>>& call) const {
+    for (std::size_t row = 0; row < plan->extent.rows; ++row)
+      for (std::size_t column = 0; column < plan->extent.columns; ++column) {
+        std::array<ComplexLane, N> x;
+        for (std::size_t k = 0; k < N; ++k) {
+          const kernels::Layout& at = plan->layouts[k];
+          x[k] = {call.input(k).data[at.offset + row * at.row_step + (at.repeats_column ? 0 : column)]};
+        }
+        const auto result = std::apply(f, x);
+        using R = kernels::Results<std::remove_cvref_t<decltype(result)>>;
+        detail::each<results>([&](auto m) {
+          call.output(m).data[row * plan->extent.columns + column] = R::template get<m>(result).value;
+        });
+      }
+  }
+
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    std::array<const T*, results> g;
+    std::array<const T*, N> in;
+    std::array<Destination<T>, N> into;
+    for (std::size_t m = 0; m < results; ++m) g[m] = call.has_gradient(m) ? call.gradient(m).data : nullptr;
+    for (std::size_t k = 0; k < N; ++k) {
+      const SlotId id = call.tape().input(call.step(), k);
+      const Slot<T>& slot = call.tape().slot(id);
+      in[k] = slot.value;
+      if (!slot.needs_gradient) {
+        into[k] = {nullptr, false};
+      } else if (plan->first[k] < k) {
+        into[k] = into[plan->first[k]];
+      } else {
+        into[k] = call.tape().gradient_into(id);
+        if (!plan->stores[k] && !into[k].accumulate) std::fill_n(into[k].data, slot.size, T(0));
+        into[k].accumulate |= !plan->stores[k];
+      }
+    }
+    kernels::pointwise_backward(f, g, in, plan->layouts, into, plan->extent, places<T>());
+  }
+
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    // Fresh names for the inputs, so that an output gradient that depends on them too is no path to them.
+    Tape<T>& tape = call.output().tape();
+    const detail::TapePosition begin{tape.size(), tape.slot_count()};
+    std::array<Variable<T>, N> fresh, operands;
+    for (std::size_t k = 0; k < N; ++k) {
+      const Variable<T> x = call.input(k);
+      fresh[k] = reshape(x, Shape(x.shape()));
+      operands[k] = Block<T>(fresh[k], plan->layouts[k].offset, plan->columns[k]);
+    }
+    std::array<Variable<T>, results> outputs = composed(f, *plan->shape, operands), gradients;
+    for (std::size_t m = 0; m < results; ++m)
+      if (call.has_gradient(m)) gradients[m] = call.gradient(m);
+    const auto parts = detail::record_vjp<T>(begin, outputs, gradients, fresh);
+    for (std::size_t k = 0; k < N; ++k)
+      if (parts[k]) call.add(k, parts[k]);
+  }
+
+  /// f called with Variables: ops of the tape, one by one.
+  template <class T>
+  static std::array<Variable<T>, results> composed(const F& f, const Shape& shape,
+                                                   const std::array<Variable<T>, N>& operands) {
+    const auto result = std::apply(f, operands);
+    using R = kernels::Results<std::remove_cvref_t<decltype(result)>>;
+    std::array<Variable<T>, results> outputs;
+    detail::each<results>([&](auto m) { outputs[m] = broadcast_to(R::template get<m>(result), shape); });
+    return outputs;
+  }
 };
 
 }  // namespace ops
@@ -266,6 +288,9 @@ struct PointwiseFunction {
   }
 
  private:
+  template <std::size_t N>
+  using Plan = ops::PointwisePlan<N>;
+
   template <class T, class = detail::InstructionSet, std::size_t N>
   auto call(const std::array<Block<T>, N>& operands) const {
     using Result = kernels::ResultOfLanes<F, T, N>;
@@ -281,28 +306,24 @@ struct PointwiseFunction {
     std::array<SlotId, N> ids;
     for (std::size_t k = 0; k < N; ++k) ids[k] = tape.check("pointwise", operands[k].source);
     if (tape.watches_names()) return composed<T, N>(operands);
-    Rule& rule = tape.template emplace<Rule>(f);
-    for (std::size_t k = 0; k < N; ++k) rule.columns[k] = static_cast<std::uint32_t>(operands[k].columns);
-    const bool plain = lies_plainly(tape, ids, operands, rule);
-    if (!plain) lay_out(tape, ids, operands, rule);
+    const Plan<N>* plan = plan_of_before(tape, ids, operands);
+    if (!plan) plan = &new_plan(tape, ids, operands);
+    Rule& rule = tape.template emplace<Rule>(f, false, plan);
 
-    std::array<std::size_t, N> widths;
     std::array<const T*, N> in;
     bool needs_gradient = false;
     for (std::size_t k = 0; k < N; ++k) {
       const Slot<T>& slot = tape.slot(ids[k]);
       needs_gradient |= slot.needs_gradient;
-      widths[k] = slot.shape->rank() ? slot.shape->back() : 1;
       in[k] = slot.value;
     }
-    rule.find_shared(ids, widths);
-    if (needs_gradient) keep(tape, rule, ids, operands, plain);
+    if (needs_gradient) keep(tape, rule, ids, operands);
 
     const SlotId first = static_cast<SlotId>(tape.slot_count());
     std::array<T*, Rule::results> out;
     std::array<Variable<T>, Rule::results> results;
     for (std::size_t m = 0; m < Rule::results; ++m) {
-      const SlotId id = tape.new_slot(rule.shape, rule.extent.rows * rule.extent.columns, needs_gradient);
+      const SlotId id = tape.new_slot(plan->shape, plan->extent.rows * plan->extent.columns, needs_gradient);
       out[m] = tape.value(id);
       results[m] = tape.handle(id);
     }
@@ -311,28 +332,72 @@ struct PointwiseFunction {
     return unwrapped(results);
   }
 
+  /// The plan of an earlier call of this function on operands that lie alike, such as that of the time before.
+  template <class T, std::size_t N>
+  WENGERT_INLINE const Plan<N>* plan_of_before(const Tape<T>& tape, const std::array<SlotId, N>& ids,
+                                               const std::array<Block<T>, N>& operands) const {
+    using Rule = ops::Pointwise<F, N>;
+    const auto lies_alike = [&](const Step<T>& step) {
+      const Rule& rule = *static_cast<const Rule*>(step.rule);
+      for (std::size_t k = 0; k < N; ++k)
+        if (tape.slot(ids[k]).shape != tape.slot(tape.input(step, k)).shape ||
+            operands[k].columns != rule.plan->columns[k] ||
+            (operands[k].columns > 0 && operands[k].start != rule.plan->layouts[k].offset))
+          return false;
+      if constexpr (!std::is_empty_v<F>)
+        if (std::memcmp(&rule.f, &f, sizeof(F)) != 0) return false;
+      return rule.plan->shares_alike(ids);
+    };
+    const Step<T>* before = tape.recent(&detail::Table<Rule, T>::table, lies_alike);
+    return before ? static_cast<const Rule*>(before->rule)->plan : nullptr;
+  }
+
+  template <class T, std::size_t N>
+  [[gnu::noinline]] const Plan<N>& new_plan(Tape<T>& tape, std::array<SlotId, N>& ids,
+                                            const std::array<Block<T>, N>& operands) const {
+    Plan<N>& plan = tape.template emplace<Plan<N>>();
+    for (std::size_t k = 0; k < N; ++k) plan.columns[k] = static_cast<std::uint32_t>(operands[k].columns);
+    if (!lies_plainly(tape, ids, operands, plan)) lay_out(tape, ids, operands, plan);
+    std::array<std::size_t, N> widths;
+    for (std::size_t k = 0; k < N; ++k) {
+      const Shape& shape = *tape.slot(ids[k]).shape;
+      widths[k] = shape.rank() ? shape.back() : 1;
+    }
+    plan.find_shared(ids, widths);
+    return plan;
+  }
+
   /// Finds the places of what the gradient needs, over operands that were donated or else in a room of its own.
   template <class T, std::size_t N, class Rule>
   WENGERT_INLINE static void keep(Tape<T>& tape, Rule& rule, const std::array<SlotId, N>& ids,
-                                  const std::array<Block<T>, N>& operands, bool plain) {
+                                  const std::array<Block<T>, N>& operands) {
+    const Plan<N>& plan = *rule.plan;
     std::uint32_t free = 0;
     for (std::size_t k = 0; k < N; ++k)
       if (operands[k].donated &&
-          (rule.first[k] < k ? free >> rule.first[k] & 1
-                             : (plain ? rule.stores[k] : rule.reads_once(k)) && tape.take(ids[k], ids)))
+          (plan.first[k] < k ? free >> plan.first[k] & 1 : plan.reads_once(k) && tape.take(ids[k], ids)))
         free |= std::uint32_t(1) << k;
-    const kernels::MemoPlan plan = kernels::memo_plan<N>(rule.f, free);
+    if (free != plan.free) rule.plan = &plan_for(tape, rule, free);
+    const kernels::MemoPlan& memo = rule.plan->memo;
     for (std::size_t k = 0; k < N; ++k)
-      if (plan.operands >> k & 1) rule.memo[k] = tape.value(ids[k]);
-    if (plan.others > 0)
-      rule.room = tape.room(kernels::blocks_of<T>(rule.extent) * plan.others * detail::lane_width<T>);
+      if (memo.operands >> k & 1) rule.memo[k] = tape.value(ids[k]);
+    if (memo.others > 0)
+      rule.room = tape.room(kernels::blocks_of<T>(plan.extent) * memo.others * detail::lane_width<T>);
     rule.keeps = true;
   }
 
+  template <class T, class Rule>
+  [[gnu::noinline]] static const auto& plan_for(Tape<T>& tape, const Rule& rule, std::uint32_t free) {
+    auto& plan = tape.template emplace<std::remove_cvref_t<decltype(*rule.plan)>>(*rule.plan);
+    plan.free = free;
+    plan.memo = kernels::memo_plan<Rule::arity>(rule.f, free);
+    return plan;
+  }
+
   /// The common case: whole operands of one shape, and blocks of values that are wider.
-  template <class T, std::size_t N, class Rule>
+  template <class T, std::size_t N>
   static bool lies_plainly(Tape<T>& tape, const std::array<SlotId, N>& ids, const std::array<Block<T>, N>& operands,
-                           Rule& rule) {
+                           Plan<N>& plan) {
     const Shape* common = nullptr;
     for (std::size_t k = N; k-- > 0;)
       if (operands[k].columns == 0) common = tape.slot(ids[k]).shape;
@@ -344,38 +409,38 @@ struct PointwiseFunction {
       const std::size_t columns = operands[k].columns;
       if (columns == 0) {
         if (shape != common && !(*shape == *common)) return false;
-        rule.layouts[k] = {0, static_cast<std::uint32_t>(width), false};
+        plan.layouts[k] = {0, static_cast<std::uint32_t>(width), false};
       } else {
         if (columns != width || shape->rank() != common->rank() ||
             !std::equal(shape->begin(), shape->end() - 1, common->begin()))
           return false;
-        rule.layouts[k] = {static_cast<std::uint32_t>(operands[k].start), static_cast<std::uint32_t>(shape->back()),
+        plan.layouts[k] = {static_cast<std::uint32_t>(operands[k].start), static_cast<std::uint32_t>(shape->back()),
                            false};
         blocks = true;
       }
     }
     const std::size_t size = common->elements();
-    rule.extent = blocks ? kernels::Extent{width ? size / width : 0, width} : kernels::Extent{1, size};
-    rule.shape = common;
+    plan.extent = blocks ? kernels::Extent{width ? size / width : 0, width} : kernels::Extent{1, size};
+    plan.shape = common;
     return true;
   }
 
   /// Any operands. One that no layout reaches is stretched first.
-  template <class T, std::size_t N, class Rule>
-  [[gnu::noinline]] static void lay_out(Tape<T>& tape, std::array<SlotId, N>& ids,
-                                        const std::array<Block<T>, N>& operands, Rule& rule) {
+  template <class T, std::size_t N>
+  static void lay_out(Tape<T>& tape, std::array<SlotId, N>& ids, const std::array<Block<T>, N>& operands,
+                      Plan<N>& plan) {
     const Shape common = common_shape(operands);
     for (std::size_t k = 0; k < N; ++k) {
       if (detail::find_layout(*tape.slot(ids[k]).shape, operands[k].start, operands[k].columns, common,
-                              rule.layouts[k]))
+                              plan.layouts[k]))
         continue;
       ids[k] = broadcast_to(Variable<T>(operands[k]), common).slot();
-      rule.columns[k] = 0;
-      detail::find_layout(common, 0, 0, common, rule.layouts[k]);
+      plan.columns[k] = 0;
+      detail::find_layout(common, 0, 0, common, plan.layouts[k]);
     }
     const std::size_t size = common.elements(), width = common.rank() ? common.back() : 1;
-    rule.extent = {width ? size / width : 0, width};
-    rule.shape = tape.keep(common);
+    plan.extent = {width ? size / width : 0, width};
+    plan.shape = tape.keep(common);
   }
 
   template <class T, std::size_t N>

@@ -93,9 +93,13 @@ void Tape<T>::keep_call_site() {
 
 template <class T>
 const T* Tape<T>::packed(SlotId id, bool transpose, bool now) {
+  const Slot<T>& matrix = slots_[id];
+  const std::size_t k = (*matrix.shape)[transpose ? 1 : 0], n = (*matrix.shape)[transpose ? 0 : 1];
+  if (!transpose && kernels::is_packed(n, static_cast<const T*>(matrix.value))) return matrix.value;
+  for (const Packed& entry : packed_)
+    if (entry.slot == id && entry.transpose == transpose && entry.values) return entry.values;
   SlotId source = id;
   while (slots_[source].source != Slot<T>::no_source) source = slots_[source].source;
-  const Slot<T>& matrix = slots_[id];
   auto entry = std::find_if(packed_.begin(), packed_.end(), [&](const Packed& p) {
     const Slot<T>& other = slots_[p.slot];
     return p.source == source && p.transpose == transpose && other.value == matrix.value &&
@@ -106,8 +110,7 @@ const T* Tape<T>::packed(SlotId id, bool transpose, bool now) {
     if (!now && !repeat_) return nullptr;
   }
   if (!entry->values) {
-    entry->values = values_.template allocate<T>(
-        kernels::packed_size<T>((*matrix.shape)[transpose ? 1 : 0], (*matrix.shape)[transpose ? 0 : 1]));
+    entry->values = values_.template allocate<T>(kernels::packed_size<T>(k, n));
     entry->made_at = slots_.size();
     pack(*entry);
   }

@@ -225,6 +225,16 @@ class Tape {
   const Slot<T>& slot(SlotId id) const { return slots_[id]; }
   const Step<T>& step(std::size_t index) const { return steps_[index]; }
   SlotId input(const Step<T>& step, std::size_t k) const { return inputs_[step.first_input + k]; }
+  /// The last step of an op, among the last few recorded, for which `same(step)`; null if there is none. What a step
+  /// of a sequence had to find out about shapes, the one of the time before has found out.
+  template <class Same>
+  [[gnu::always_inline]] const Step<T>* recent(const OpTable<T>* op, Same same) const {
+    constexpr std::size_t few = 16;
+    const Step<T>* const end = steps_.end();
+    for (std::size_t k = 1; k <= std::min(few, steps_.size()); ++k)
+      if (end[-std::ptrdiff_t(k)].op == op && same(end[-std::ptrdiff_t(k)])) return &end[-std::ptrdiff_t(k)];
+    return nullptr;
+  }
   Variable<T> handle(SlotId id) { return {this, id, slots_[id].generation}; }
   /// The name given to a slot, or an empty string.
   std::string_view name_of(SlotId id) const;

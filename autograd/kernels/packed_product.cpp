@@ -1,6 +1,7 @@
 #include "autograd/kernels/packed_product.hpp"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "autograd/kernels/lane.hpp"
 
@@ -95,6 +96,12 @@ std::size_t packed_size(std::size_t k, std::size_t n) {
 }
 
 template <class T>
+bool is_packed(std::size_t n, const T* matrix) {
+  return n <= tile_columns * width<T> && n % width<T> == 0 &&
+         reinterpret_cast<std::uintptr_t>(matrix) % sizeof(Batch<T>) == 0;
+}
+
+template <class T>
 void pack(bool transpose, std::size_t k, std::size_t n, const T* matrix, T* packed) {
   constexpr std::size_t widest = tile_columns * width<T>;
   for (std::size_t column = 0; column < n; column += widest) {
@@ -144,6 +151,7 @@ void packed_product(std::size_t m, std::size_t n, std::size_t k, const T* x, con
 
 #define INSTANTIATE(T)                                              \
   template std::size_t packed_size<T>(std::size_t, std::size_t);    \
+  template bool is_packed(std::size_t, const T*);                   \
   template void pack(bool, std::size_t, std::size_t, const T*, T*); \
   template void packed_product(std::size_t, std::size_t, std::size_t, const T*, const T*, const T*, std::size_t, T*);
 INSTANTIATE(float)

@@ -15,6 +15,10 @@ std::size_t packed_size(std::size_t k, std::size_t n);
 template <class T>
 void pack(bool transpose, std::size_t k, std::size_t n, const T* matrix, T* packed);
 
+/// Whether a row-major matrix of n columns is its own packed form: one panel without a gap.
+template <class T>
+bool is_packed(std::size_t n, const T* matrix);
+
 /// y = start + x B for contiguous x (m, k), packed B (k, n) and y (m, n). `start` is (m, n), may be y itself, or null
 /// for zeros; `start_step` is 0 where it is one row (n) for all, otherwise n.
 template <class T>

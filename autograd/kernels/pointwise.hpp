@@ -5,7 +5,6 @@
 #include <array>
 #include <bit>
 #include <cstddef>
-#include <cstring>
 #include <tuple>
 #include <type_traits>
 
@@ -172,7 +171,7 @@ struct MemoPlan {
 
 /// For those operands that are `free` to be written over.
 template <std::size_t N, class F>
-MemoPlan make_memo_plan(const F& f, std::uint32_t free) {
+MemoPlan memo_plan(const F& f, std::uint32_t free) {
   const std::size_t dear = demand_of<N>(f, 0).dear;
   const auto fitting = [dear](std::uint32_t operands) {
     return std::min({static_cast<std::size_t>(std::popcount(operands)), dear, most_memo_rows});
@@ -185,25 +184,6 @@ MemoPlan make_memo_plan(const F& f, std::uint32_t free) {
   }
   const std::uint32_t places = free & ~demand_of<N>(f, dear).read;
   return {places, dear - fitting(places)};
-}
-
-/// The same, remembered: a step of a sequence asks what the last one asked.
-template <std::size_t N, class F>
-MemoPlan memo_plan(const F& f, std::uint32_t free) {
-  struct Last {
-    alignas(F) std::byte f[sizeof(F)];
-    std::uint32_t free;
-    MemoPlan plan;
-    bool known;
-  };
-  thread_local Last last{};
-  if (!last.known || last.free != free || std::memcmp(last.f, &f, sizeof(F)) != 0) {
-    last.plan = make_memo_plan<N>(f, free);
-    std::memcpy(last.f, &f, sizeof(F));
-    last.free = free;
-    last.known = true;
-  }
-  return last.plan;
 }
 
 /// Where the values lie that the pass backwards wants again.

@@ -203,17 +203,31 @@ Variable<T> record_linear(bool donated, Variable<T> x, Variable<T> weight, Bias.
     operands[k] = {slot.value, slot.shape};
     needs_gradient |= slot.needs_gradient;
   }
-  ops::Linear& rule = tape.template emplace<ops::Linear>();
-  const Shape result = rule.infer(shapes);
-  const Shape* shape = sizeof...(Bias) && *shapes.back() == result ? shapes.back() : tape.keep(result);
+  const OpTable<T>* const op = &detail::Table<ops::Linear, T>::table;
+  const ops::Linear* rule;
+  const Shape* shape;
+  const Step<T>* const before = tape.recent(op, [&](const Step<T>& step) {
+    bool alike = step.input_count == ids.size() && tape.input(step, 1) == ids[1];
+    for (std::size_t k = 0; alike && k < ids.size(); ++k) alike = tape.slot(tape.input(step, k)).shape == shapes[k];
+    return alike && static_cast<const ops::Linear*>(step.rule)->packed_weight;
+  });
+  if (before) {
+    rule = static_cast<const ops::Linear*>(before->rule);
+    shape = tape.slot(before->first_output).shape;
+  } else {
+    ops::Linear& fresh = tape.template emplace<ops::Linear>();
+    const Shape result = fresh.infer(shapes);
+    shape = sizeof...(Bias) && *shapes.back() == result ? shapes.back() : tape.keep(result);
+    fresh.packed_weight = tape.packed(ids[1], true, shape->elements() >= many_rows * result.back());
+    rule = &fresh;
+  }
   const std::size_t size = shape->elements();
-  rule.packed_weight = tape.packed(ids[1], true, size >= many_rows * result.back());
   const bool over =
       donated && shape == shapes.back() && ids.back() != ids[0] && ids.back() != ids[1] && tape.take(ids.back(), ids);
   const SlotId output = over ? tape.new_over(ids.back(), shape, size) : tape.new_slot(shape, size, needs_gradient);
   const Operand<T> y{tape.value(output), shape};
-  rule.forward(ForwardCall<T>{operands, {&y, 1}});
-  tape.push_step(&detail::Table<ops::Linear, T>::table, &rule, ids, output);
+  rule->forward(ForwardCall<T>{operands, {&y, 1}});
+  tape.push_step(op, rule, ids, output);
   return tape.handle(output);
 }
 

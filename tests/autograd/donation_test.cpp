@@ -1,5 +1,6 @@
 // Donated values: memory that is written over, and everything that has to hold all the same.
 #include <catch.hpp>
+#include <functional>
 #include <optional>
 
 #include "autograd/autograd.hpp"
@@ -295,6 +296,65 @@ TEST_CASE("an operand of two pointwise calls is not taken by the first", "[donat
   const Array<double> got = tape.gradient(x);
   tape.backward(sum(f(blocks<2>(kept)[0]) * f(blocks<2>(kept)[1])));
   CHECK(distance(got, tape.gradient(x)) == 0);
+}
+
+TEST_CASE("a call that differs from the one before does not lie as that did", "[donation]") {
+  // Whichever operand the gradient reads has to stay.
+  const auto mix = [](bool swapped) {
+    return pointwise([swapped](auto a, auto b) { return swapped ? tanh(b) * a : tanh(a) * b; });
+  };
+  using V = Variable<double>;
+  using Call = std::function<V(V, V)>;
+  const std::vector<Call> calls = {[&](V x, V y) { return mix(false)(donate(x * 2), donate(y * 3)); },
+                                   [&](V x, V y) { return mix(true)(donate(x * 2), donate(y * 3)); },
+                                   [&](V x, V y) {
+                                     const V kept = x * 2;
+                                     return mix(false)(kept, donate(y * 3)) * kept;
+                                   },
+                                   [&](V x, V y) {
+                                     const V kept = y * 3;
+                                     return mix(true)(donate(x * 2), kept) * kept;
+                                   },
+                                   [&](V x, V y) { return mix(false)(x * y, V(x)); },
+                                   [&](V x, V) { return mix(false)(x, x); },
+                                   [&](V x, V y) { return mix(false)(x, select(y, 0, 1)); },
+                                   [&](V x, V y) { return mix(false)(select(x, 0, 1), y); },
+                                   [&](V x, V y) {
+                                     const auto [first, second] = blocks<2>(donate(x * y));
+                                     return mix(false)(first, second);
+                                   },
+                                   [&](V x, V y) {
+                                     const auto [first, second] = blocks<2>(donate(x * y));
+                                     return mix(false)(second, first);
+                                   },
+                                   [&](V x, V y) {
+                                     const auto [first, second] = blocks<2>(x * y);
+                                     return mix(false)(second, second);
+                                   },
+                                   [&](V x, V y) {
+                                     const auto parts = blocks<4>(x * y);
+                                     return mix(true)(parts[1], parts[3]);
+                                   }};
+  Generator generator(8);
+  const Array<double> x = random_array({3, 8}, generator), y = random_array({3, 8}, generator);
+  const auto gradients_of = [&](std::initializer_list<std::size_t> order) {
+    Tape<double> tape;
+    V a, b, loss = tape.constant(Shape{}, 0.0);
+    for (const std::size_t call : order) {
+      a = tape.variable(x);
+      b = tape.variable(y);
+      loss = loss + sum(square(calls[call](a, b)));
+    }
+    tape.backward(loss);
+    return std::pair{tape.gradient(a), tape.gradient(b)};
+  };
+  for (std::size_t first = 0; first < calls.size(); ++first)
+    for (std::size_t second = 0; second < calls.size(); ++second) {
+      INFO("call " << second << " after call " << first);
+      const auto alone = gradients_of({second}), after = gradients_of({first, second});
+      CHECK(same_bits(after.first, alone.first));
+      CHECK(same_bits(after.second, alone.second));
+    }
 }
 
 TEST_CASE("names keep what they name, and find what is left", "[donation]") {
