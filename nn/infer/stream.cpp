@@ -5,49 +5,45 @@
 
 #include "autograd/error.hpp"
 #include "autograd/kernels/lane.hpp"
-#include "autograd/kernels/vector_product.hpp"
+#include "autograd/kernels/packed_product.hpp"
 
 namespace nn::infer {
 
 using autograd::ShapeError;
 using autograd::ValueError;
+namespace kernels = autograd::kernels;
 using io::Activation;
 using io::Layer;
 using io::Tensor;
 
 namespace {
 
-/// So many columns of a matrix lie together, row after row: a product reads memory from front to back.
-template <class T>
-constexpr std::size_t panel = 4 * autograd::detail::lane_width<T>;
-
-/// The panels of the matrix (x.. | h..)ᵀ of weights (n, k1) and (n, k2).
-template <class T>
-std::vector<T> packed(const Tensor& first, const Tensor& second = {{0, 0}, {}}) {
+/// The matrix (first | second)ᵀ of weights (n, k1) and (n, k2), packed for one_row().
+template <class Packed>
+void pack_into(Packed& packed, const Tensor& first, const Tensor& second = {{0, 0}, {}}) {
+  using T = typename Packed::value_type;
   const std::size_t n = first.shape[0], k1 = first.shape[1], k2 = second.shape[1];
-  std::vector<T> result;
-  result.reserve(n * (k1 + k2));
-  for (std::size_t begin = 0; begin < n; begin += panel<T>)
-    for (std::size_t row = 0; row < k1 + k2; ++row)
-      for (std::size_t column = begin; column < std::min(n, begin + panel<T>); ++column)
-        result.push_back(
-            static_cast<T>(row < k1 ? first.values[column * k1 + row] : second.values[column * k2 + row - k1]));
-  return result;
+  std::vector<T> rows;
+  rows.reserve(n * (k1 + k2));
+  for (std::size_t row = 0; row < n; ++row)
+    for (std::size_t column = 0; column < k1 + k2; ++column)
+      rows.push_back(
+          static_cast<T>(column < k1 ? first.values[row * k1 + column] : second.values[row * k2 + column - k1]));
+  packed.resize(kernels::packed_size<T>(k1 + k2, n));
+  kernels::pack(true, k1 + k2, n, rows.data(), packed.data());
 }
 
-/// y = start + x B, for x (k), panels of B (k, n) and y (n); `start` may be null for zeros.
+/// y = start + x B, for x (k), packed B (k, n) and y (n); `start` may be null for zeros.
 template <class T>
-void product(std::size_t n, std::size_t k, const T* x, const T* panels, const T* start, T* y) {
-  for (std::size_t at = 0; at < n; at += panel<T>)
-    autograd::kernels::vector_matrix(std::min(panel<T>, n - at), k, x, panels + at * k, start ? start + at : nullptr,
-                                     y + at);
+void one_row(std::size_t n, std::size_t k, const T* x, const T* packed, const T* start, T* y) {
+  kernels::packed_product(1, n, k, x, packed, start, 0, y);
 }
 
 /// Appends a tensor, or `size` zeros for one that is not there.
-template <class T>
-void append(std::vector<T>& to, const Tensor& tensor, std::size_t size = 0) {
+template <class Values>
+void append(Values& to, const Tensor& tensor, std::size_t size = 0) {
   if (tensor.empty()) to.resize(to.size() + size);
-  for (const double value : tensor.values) to.push_back(static_cast<T>(value));
+  for (const double value : tensor.values) to.push_back(static_cast<typename Values::value_type>(value));
 }
 
 /// block(at) for each register of `size` elements, block(at, rest) for what is left.
@@ -85,19 +81,21 @@ Unit<T>::Unit(const Layer& layer, const io::Arrays& arrays)
       size_(layer.size),
       recurrent_(layer.projection() ? layer.projection() : layer.size) {
   const std::size_t rows = layer.gates() * size_;
-  const bool one_product = layer.recurrent() && kind_ != Layer::Kind::gru;
-  weight_ = one_product ? packed<T>(arrays.weight_ih, arrays.weight_hh) : packed<T>(arrays.weight_ih);
+  if (layer.recurrent() && kind_ != Layer::Kind::gru)
+    pack_into(weight_, arrays.weight_hh, arrays.weight_ih);
+  else
+    pack_into(weight_, arrays.weight_ih);
   append(bias_, arrays.bias_ih, rows);
   z_.resize(rows);
-  row_.resize(input_ + recurrent_);
+  row_.resize(recurrent_ + input_);
   if (!layer.recurrent()) return;
   append(h0_, arrays.h0, recurrent_);
   if (kind_ == Layer::Kind::gru) {
     // Resetting before the product needs that of the candidate apart.
     const std::size_t gates = reset_after_ ? 3 * size_ : 2 * size_;
     const auto middle = arrays.weight_hh.values.begin() + static_cast<std::ptrdiff_t>(gates * size_);
-    weight_h_ = packed<T>({{gates, size_}, {arrays.weight_hh.values.begin(), middle}});
-    if (!reset_after_) weight_n_ = packed<T>({{size_, size_}, {middle, arrays.weight_hh.values.end()}});
+    pack_into(weight_h_, {{gates, size_}, {arrays.weight_hh.values.begin(), middle}});
+    if (!reset_after_) pack_into(weight_n_, {{size_, size_}, {middle, arrays.weight_hh.values.end()}});
     append(bias_h_, arrays.bias_hh, rows);
     u_.resize(rows);
   } else {
@@ -106,7 +104,7 @@ Unit<T>::Unit(const Layer& layer, const io::Arrays& arrays)
   }
   if (kind_ == Layer::Kind::lstm) append(c0_, arrays.c0, size_);
   if (layer.projection()) {
-    weight_hr_ = packed<T>(arrays.weight_hr);
+    pack_into(weight_hr_, arrays.weight_hr);
     u_.resize(size_);
   }
   c_ = c0_;
@@ -115,14 +113,14 @@ Unit<T>::Unit(const Layer& layer, const io::Arrays& arrays)
 
 template <class T>
 void Unit<T>::reset() noexcept {
-  std::copy(h0_.begin(), h0_.end(), row_.begin() + static_cast<std::ptrdiff_t>(input_));
+  std::copy(h0_.begin(), h0_.end(), row_.begin());
   std::copy(c0_.begin(), c0_.end(), c_.begin());
 }
 
 template <class T>
 const T* Unit<T>::step(const T* x) noexcept {
-  T* const h = row_.data() + input_;
-  std::copy_n(x, input_, row_.begin());
+  T *const h = row_.data(), *const now = h + recurrent_;
+  std::copy_n(x, input_, now);
   switch (kind_) {
     case Layer::Kind::lstm:
       lstm();
@@ -131,23 +129,23 @@ const T* Unit<T>::step(const T* x) noexcept {
       gru();
       break;
     case Layer::Kind::rnn:
-      product(size_, input_ + size_, row_.data(), weight_.data(), bias_.data(), z_.data());
+      one_row(size_, size_ + input_, h, weight_.data(), bias_.data(), z_.data());
       activate(z_.data(), size_);
       std::copy_n(z_.data(), size_, h);
       break;
     case Layer::Kind::linear:
-      product(size_, input_, row_.data(), weight_.data(), bias_.data(), h);
+      one_row(size_, input_, now, weight_.data(), bias_.data(), h);
       activate(h, size_);
   }
   return h;
 }
 
-// [zi | zf | zg | zo] = [x | h'] W + b,  c = σ(zf) c' + σ(zi) tanh(zg),  h = σ(zo) tanh(c), with a projection h W_hr
+// [zi | zf | zg | zo] = [h' | x] W + b,  c = σ(zf) c' + σ(zi) tanh(zg),  h = σ(zo) tanh(c), with a projection h W_hr
 template <class T>
 void Unit<T>::lstm() noexcept {
   const std::size_t size = size_;
-  product(4 * size, input_ + recurrent_, row_.data(), weight_.data(), bias_.data(), z_.data());
-  T* const h = weight_hr_.empty() ? row_.data() + input_ : u_.data();
+  one_row(4 * size, recurrent_ + input_, row_.data(), weight_.data(), bias_.data(), z_.data());
+  T* const h = weight_hr_.empty() ? row_.data() : u_.data();
   in_registers<T>(size, [&, z = z_.data(), c = c_.data()](std::size_t at, auto... rest) {
     const auto zi = load(z + at, rest...), zf = load(z + size + at, rest...);
     const auto zg = load(z + 2 * size + at, rest...), zo = load(z + 3 * size + at, rest...);
@@ -155,7 +153,7 @@ void Unit<T>::lstm() noexcept {
     autograd::detail::store<T>(next, c + at, rest...);
     autograd::detail::store<T>(sigmoid(zo) * tanh(next), h + at, rest...);
   });
-  if (!weight_hr_.empty()) product<T>(recurrent_, size, h, weight_hr_.data(), nullptr, row_.data() + input_);
+  if (!weight_hr_.empty()) one_row<T>(recurrent_, size, h, weight_hr_.data(), nullptr, row_.data());
 }
 
 // [zr | zz | zn] = x W + b,  [ur | uz | un] = h' U + b_h,  r = σ(zr + ur),  z = σ(zz + uz),
@@ -163,16 +161,16 @@ void Unit<T>::lstm() noexcept {
 template <class T>
 void Unit<T>::gru() noexcept {
   const std::size_t size = size_;
-  T *const h = row_.data() + input_, *const z = z_.data(), *const u = u_.data();
-  product(3 * size, input_, row_.data(), weight_.data(), bias_.data(), z);
-  product(reset_after_ ? 3 * size : 2 * size, size, h, weight_h_.data(), bias_h_.data(), u);
+  T *const h = row_.data(), *const z = z_.data(), *const u = u_.data();
+  one_row(3 * size, input_, h + size, weight_.data(), bias_.data(), z);
+  one_row(reset_after_ ? 3 * size : 2 * size, size, h, weight_h_.data(), bias_h_.data(), u);
   if (!reset_after_) {
     // The row r h' takes the place of u_r, which is not read again.
     in_registers<T>(size, [&](std::size_t at, auto... rest) {
       const auto r = sigmoid(load(z + at, rest...) + load(u + at, rest...));
       autograd::detail::store<T>(r * load(h + at, rest...), u + at, rest...);
     });
-    product(size, size, u, weight_n_.data(), bias_h_.data() + 2 * size, u + 2 * size);
+    one_row(size, size, u, weight_n_.data(), bias_h_.data() + 2 * size, u + 2 * size);
   }
   in_registers<T>(size, [&](std::size_t at, auto... rest) {
     const auto un = load(u + 2 * size + at, rest...), zn = load(z + 2 * size + at, rest...);
@@ -214,7 +212,7 @@ void Unit<T>::activate(T* y, std::size_t size) const noexcept {
 
 template <class T>
 Tensor Unit<T>::h() const {
-  return widened({row_.begin() + static_cast<std::ptrdiff_t>(input_), row_.end()});
+  return widened({row_.begin(), row_.begin() + static_cast<std::ptrdiff_t>(recurrent_)});
 }
 
 template <class T>

@@ -3,13 +3,14 @@
 
 #include <cstddef>
 #include <vector>
+#include <xsimd/memory/xsimd_aligned_allocator.hpp>
 
 #include "nn/io/network.hpp"
 
 namespace nn::infer {
 
 /// One direction of one layer, from step to step. Weights are packed at construction: a step is one product of the row
-/// [x | h] with one matrix, two for a GRU, and one pass over the gates.
+/// [h | x] with one matrix, two for a GRU, and one pass over the gates.
 template <class T>
 class Unit {
  public:
@@ -26,6 +27,9 @@ class Unit {
   io::Tensor c() const;
 
  private:
+  /// Registers that straddle cache lines take twice as long to load.
+  using Aligned = std::vector<T, xsimd::aligned_allocator<T, 64>>;
+
   void lstm() noexcept;
   void gru() noexcept;
   void activate(T* y, std::size_t size) const noexcept;
@@ -34,12 +38,12 @@ class Unit {
   io::Activation activation_;
   bool reset_after_;
   std::size_t input_, size_, recurrent_;  // I; H; width of h
-  std::vector<T> weight_, bias_;          // of (x, h), or of x alone in a GRU and a linear layer
-  std::vector<T> weight_h_, weight_n_;    // of h in a GRU, of r h where it resets before the product
-  std::vector<T> bias_h_, weight_hr_;     // GRU (3H); projection (H, P)
-  std::vector<T> row_;                    // [x | h]
-  std::vector<T> z_, u_, c_;              // pre-activations, those of h in a GRU, cell state
-  std::vector<T> h0_, c0_;
+  Aligned weight_, bias_;                 // of (h, x), or of x alone in a GRU and a linear layer
+  Aligned weight_h_, weight_n_;           // of h in a GRU, of r h where it resets before the product
+  Aligned bias_h_, weight_hr_;            // GRU (3H); projection (H, P)
+  Aligned row_;                           // [h | x]
+  Aligned z_, u_, c_;                     // pre-activations, those of h in a GRU, cell state
+  Aligned h0_, c0_;
 };
 
 /// Throws ValueError for a bidirectional network, which needs the whole sequence, and for one whose shapes do not fit.
