@@ -43,15 +43,15 @@ struct Problem {
 /// Of a training step: projections, recurrent products, and the gradients of both, without that of x.
 double training_flops(const Sizes& sizes, int gates);
 
-/// Adds a product of 2048 x 2048 matrices to the contestants for each number of threads among them, and lets all take
-/// turns. Throws std::runtime_error if a contestant's results are not those of the first.
+/// Adds products of 2048 x 2048 matrices by BLAS and by our own kernel to the contestants for each number of threads
+/// among them, and lets all take turns. Throws std::runtime_error if a contestant's results are not those of the first.
 class Measurement {
  public:
   Measurement(std::vector<Contestant> contestants, double flops, bool use_double, int rounds);
 
   /// Time of a step in microseconds, if there was such a contestant.
   std::optional<double> median_us(const std::string& engine, const std::string& cell, int threads = 1) const;
-  /// The flops of a step at the speed of the fastest large product.
+  /// The flops of a step at the speed of the fastest large product, whoever multiplied.
   double limit_us(int threads = 1) const;
   /// One row for each contestant; a `unit` becomes a field of its own.
   void add_rows(Report& report, const Sizes& sizes, const std::string& unit = "") const;

@@ -1,4 +1,5 @@
-// SingleThreadedBlas: keeps BLAS from starting threads of its own while ours run side by side.
+// SingleThreadedBlas: keeps BLAS from starting threads of its own while ours run side by side; and what these are
+// worth.
 #pragma once
 
 namespace autograd::kernels {
@@ -14,5 +15,9 @@ class SingleThreadedBlas {
  private:
   int before_;
 };
+
+/// The speed of large products by OpenBLAS, of one thread of kernels as wide as ours: its threads, times the width of
+/// the registers that it uses on this processor. 0 with another BLAS.
+double blas_speed();
 
 }  // namespace autograd::kernels

@@ -1,5 +1,7 @@
 #include "autograd/kernels/vector_product.hpp"
 
+#include <algorithm>
+
 #include "autograd/kernels/lane.hpp"
 
 namespace autograd::kernels {
@@ -43,7 +45,40 @@ void column_block(std::size_t n, std::size_t k, const T* x, const T* b, const T*
   }
 }
 
+/// `columns` elements of y, each over `chains` independent sums.
+template <std::size_t columns, std::size_t chains, class T>
+void dot_block(std::size_t k, const T* b, const T* x, const T* start, T* y) {
+  Batch<T> sum[chains][columns];
+  for (auto& chain : sum) std::fill(chain, chain + columns, Batch<T>(T(0)));
+  std::size_t p = 0;
+  for (; p + chains * width<T> <= k; p += chains * width<T>)
+    for (std::size_t chain = 0; chain < chains; ++chain) {
+      const Batch<T> factor = Batch<T>::load_unaligned(x + p + chain * width<T>);
+      for (std::size_t v = 0; v < columns; ++v)
+        sum[chain][v] = xsimd::fma(factor, Batch<T>::load_unaligned(b + v * k + p + chain * width<T>), sum[chain][v]);
+    }
+  for (; p < k; p += width<T>) {
+    const std::size_t count = std::min(width<T>, k - p);
+    alignas(Batch<T>) T padded[width<T>] = {};
+    std::copy_n(x + p, count, padded);
+    for (std::size_t v = 0; v < columns; ++v)
+      sum[0][v] = xsimd::fma(Batch<T>::load_aligned(padded), detail::load_some(b + v * k + p, count).value, sum[0][v]);
+  }
+  for (std::size_t v = 0; v < columns; ++v) {
+    for (std::size_t chain = 1; chain < chains; ++chain) sum[0][v] += sum[chain][v];
+    y[v] = (start ? start[v] : T(0)) + xsimd::hadd(sum[0][v]);
+  }
+}
+
 }  // namespace
+
+template <class T>
+void matrix_vector(std::size_t n, std::size_t k, const T* b, const T* x, const T* start, T* y) {
+  std::size_t at = 0;
+  const auto from = [&] { return start ? start + at : nullptr; };
+  for (; at + 4 <= n; at += 4) dot_block<4, 2>(k, b + at * k, x, from(), y + at);
+  for (; at < n; ++at) dot_block<1, 8>(k, b + at * k, x, from(), y + at);
+}
 
 template <class T>
 void vector_matrix(std::size_t n, std::size_t k, const T* x, const T* b, const T* start, T* y) {
@@ -70,6 +105,8 @@ void outer_product(std::size_t m, std::size_t n, const T* x, const T* y, T* c, b
 
 template void vector_matrix(std::size_t, std::size_t, const float*, const float*, const float*, float*);
 template void vector_matrix(std::size_t, std::size_t, const double*, const double*, const double*, double*);
+template void matrix_vector(std::size_t, std::size_t, const float*, const float*, const float*, float*);
+template void matrix_vector(std::size_t, std::size_t, const double*, const double*, const double*, double*);
 template void outer_product(std::size_t, std::size_t, const float*, const float*, float*, bool);
 template void outer_product(std::size_t, std::size_t, const double*, const double*, double*, bool);
 
