@@ -267,8 +267,8 @@ class Tape {
     recent_shapes_[next_recent_++ % recent_shapes_.size()] = kept;
     return kept;
   }
-  /// A matrix value, or its transpose, packed for kernels::packed_product(); made `now` or at the second request, null
-  /// at the first. It pays for many rows, and again and again for few.
+  /// A matrix value, or its transpose, packed for kernels::packed_product(); made `now`, in a repetition, or at the
+  /// second request, null at the first: it pays where it is read again and again.
   const T* packed(SlotId id, bool transpose, bool now);
 
   /// An uninitialised list that lives as long as what is recorded next.

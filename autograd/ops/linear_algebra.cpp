@@ -14,9 +14,6 @@ namespace autograd {
 using kernels::copy_or_add;
 using kernels::gemm;
 
-/// Packing a weight pays at once from so many rows on.
-constexpr std::size_t many_rows = 8;
-
 namespace ops {
 
 // Y = A B for each matrix of a batch,   dA = G Bᵀ,  dB = Aᵀ G
@@ -218,7 +215,7 @@ Variable<T> record_linear(bool donated, Variable<T> x, Variable<T> weight, Bias.
     ops::Linear& fresh = tape.template emplace<ops::Linear>();
     const Shape result = fresh.infer(shapes);
     shape = sizeof...(Bias) && *shapes.back() == result ? shapes.back() : tape.keep(result);
-    fresh.packed_weight = tape.packed(ids[1], true, shape->elements() >= many_rows * result.back());
+    fresh.packed_weight = tape.packed(ids[1], true, false);
     rule = &fresh;
   }
   const std::size_t size = shape->elements();
