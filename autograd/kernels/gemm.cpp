@@ -25,6 +25,8 @@ constexpr std::size_t column_block = 512 * sizeof(float) / sizeof(T);
 // Rows of x that are packed side by side, in whole registers. For no more rows than these packing does not pay: a B of
 // 1024 columns is read where it is at 100 GFLOP/s by 6 to 24 rows, and packed at 45 to 90.
 constexpr std::size_t group = 8 * tile_rows;
+// Packed so many lines at a time, x is read in the order in which it lies in memory.
+constexpr std::size_t few_lines = 8;
 // From so many multiplications on, two threads of BLAS with kernels for SkylakeX are faster: 200 cubed is a draw.
 constexpr std::size_t many_multiplications = 1 << 23;
 
@@ -77,8 +79,12 @@ struct BlockedProduct {
       Strided<T> groups = x.at(row, p);
       if (pack_x()) {
         T* const packed = Scratch<T>::of_this_thread().rows;
-        for (std::size_t at = row; at < end; at += group)
-          pack_panel(depth, std::min(group, end - at), x.at(at, p), packed + (at - row) * depth);
+        for (std::size_t q = 0; q < depth; q += few_lines)
+          for (std::size_t at = row; at < end; at += group) {
+            const std::size_t rows = std::min(group, end - at);
+            pack_panel(std::min(few_lines, depth - q), rows, x.at(at, p + q),
+                       packed + (at - row) * depth + q * packed_step<T>(rows));
+          }
         groups = {packed, depth, 0};
       }
       for_each_panel<T>(columns, [&](std::size_t at, std::size_t width) {

@@ -108,6 +108,18 @@ void transpose_square(std::size_t rows, std::size_t columns, const T* from, std:
   });
 }
 
+/// Copies one line, and fetches a later one: they are too far apart for the processor to foresee it.
+template <class T>
+[[gnu::always_inline]] inline void copy_line(std::size_t count, const T* from, std::size_t step, T* to) {
+  constexpr std::size_t ahead = 8;
+  std::size_t at = 0;
+  for (; at + width<T> <= count; at += width<T>) {
+    __builtin_prefetch(from + ahead * step + at);
+    Batch<T>::load_unaligned(from + at).store_unaligned(to + at);
+  }
+  std::copy_n(from + at, count - at, to + at);
+}
+
 }  // namespace
 
 template <class T>
@@ -137,7 +149,8 @@ template <class T>
 void pack_panel(std::size_t depth, std::size_t columns, const Strided<T>& from, T* packed) {
   const std::size_t step = packed_step<T>(columns);
   if (from.step == 1)
-    for (std::size_t p = 0; p < depth; ++p) std::copy_n(from.data + p * from.depth_step, columns, packed + p * step);
+    for (std::size_t p = 0; p < depth; ++p)
+      copy_line(columns, from.data + p * from.depth_step, from.depth_step, packed + p * step);
   else
     transpose(columns, depth, from.data, from.step, packed, step, false);
   for (std::size_t p = 0; columns < step && p < depth; ++p)
