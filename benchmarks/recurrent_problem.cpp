@@ -115,11 +115,16 @@ Measurement::Measurement(std::vector<Contestant> contestants, double flops, bool
   check_results(contestants_, use_double ? 1e-9 : 1e-4);
 }
 
-std::optional<double> Measurement::median_us(const std::string& engine, const std::string& cell, int threads) const {
+const Times* Measurement::times(const std::string& engine, const std::string& cell, int threads) const {
   for (std::size_t k = 0; k < contestants_.size(); ++k)
     if (contestants_[k].engine == engine && contestants_[k].name == cell && contestants_[k].threads == threads)
-      return times_[k].median_us;
-  return std::nullopt;
+      return &times_[k];
+  return nullptr;
+}
+
+std::optional<double> Measurement::median_us(const std::string& engine, const std::string& cell, int threads) const {
+  const Times* const found = times(engine, cell, threads);
+  return found ? std::optional(found->median_us) : std::nullopt;
 }
 
 double Measurement::limit_us(int threads) const {
@@ -145,6 +150,7 @@ void Measurement::add_rows(Report& report, const Sizes& s, const std::string& un
                                {"dtype", use_double_ ? "double" : "float"},
                                {"threads", contestant.threads},
                                {"median_us", times_[k].median_us},
+                               {"fastest_us", times_[k].fastest_us},
                                {"limit_us", limit_us(contestant.threads)}};
     if (!unit.empty()) row["unit"] = unit;
     report.row(row);

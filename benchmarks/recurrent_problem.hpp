@@ -49,7 +49,8 @@ class Measurement {
  public:
   Measurement(std::vector<Contestant> contestants, double flops, bool use_double, int rounds);
 
-  /// Time of a step in microseconds, if there was such a contestant.
+  /// Times of a step, null if there was no such contestant.
+  const Times* times(const std::string& engine, const std::string& cell, int threads = 1) const;
   std::optional<double> median_us(const std::string& engine, const std::string& cell, int threads = 1) const;
   /// The flops of a step at the speed of the fastest large product, whoever multiplied.
   double limit_us(int threads = 1) const;
