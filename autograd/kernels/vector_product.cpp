@@ -45,6 +45,16 @@ void column_block(std::size_t n, std::size_t k, const T* x, const T* b, const T*
   }
 }
 
+/// The sum of all elements, for which releases of xsimd have different names.
+template <class T>
+T total(const Batch<T>& x) {
+  alignas(Batch<T>) T parts[width<T>];
+  x.store_aligned(parts);
+  for (std::size_t half = width<T> / 2; half > 0; half /= 2)
+    for (std::size_t k = 0; k < half; ++k) parts[k] += parts[k + half];
+  return parts[0];
+}
+
 /// `columns` elements of y, each over `chains` independent sums.
 template <std::size_t columns, std::size_t chains, class T>
 void dot_block(std::size_t k, const T* b, const T* x, const T* start, T* y) {
@@ -66,7 +76,7 @@ void dot_block(std::size_t k, const T* b, const T* x, const T* start, T* y) {
   }
   for (std::size_t v = 0; v < columns; ++v) {
     for (std::size_t chain = 1; chain < chains; ++chain) sum[0][v] += sum[chain][v];
-    y[v] = (start ? start[v] : T(0)) + xsimd::hadd(sum[0][v]);
+    y[v] = (start ? start[v] : T(0)) + total(sum[0][v]);
   }
 }
 
