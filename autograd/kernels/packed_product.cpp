@@ -19,6 +19,7 @@ bool is_packed(std::size_t n, const T* matrix) {
 
 template <class T>
 void pack(bool transpose, std::size_t k, std::size_t n, const T* matrix, T* packed) {
+  if (k == 0) return;  // nothing lies anywhere
   const Strided<T> from{matrix, transpose ? k : 1, transpose ? 1 : n};
   for_each_panel<T>(
       n, [&](std::size_t at, std::size_t columns) { pack_panel(k, columns, from.at(at, 0), packed + at * k); });
