@@ -9,9 +9,15 @@
 
 #include "autograd/shape.hpp"
 
-/// For what runs on registers: one passed through memory costs more than what is computed with it, and compilers left
-/// alone do pass them.
+// For what runs on registers: one passed through memory costs more than what is computed with it, and compilers left
+// alone do pass them. A sanitizer takes minutes over the single function that all of it becomes.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WENGERT_INLINE inline
+#define WENGERT_FLATTEN [[gnu::noinline]]
+#else
 #define WENGERT_INLINE [[gnu::always_inline]] inline
+#define WENGERT_FLATTEN [[gnu::flatten, gnu::noinline]]
+#endif
 
 namespace autograd {
 

@@ -206,10 +206,9 @@ WENGERT_INLINE void start_row(Memo<R>& memo, const MemoPlaces<T, N>& places, con
 
 /// out... = f(in...). Keep: what the backward pass wants again is left in its places.
 template <bool Keep, class T, std::size_t N, std::size_t M, class F>
-[[gnu::flatten, gnu::noinline]] void pointwise_forward(const F& f, const std::array<const T*, N>& in,
-                                                       const std::array<Layout, N>& layouts,
-                                                       const std::array<T*, M>& out, Extent extent,
-                                                       const MemoPlaces<T, N>& places) {
+WENGERT_FLATTEN void pointwise_forward(const F& f, const std::array<const T*, N>& in,
+                                       const std::array<Layout, N>& layouts, const std::array<T*, M>& out,
+                                       Extent extent, const MemoPlaces<T, N>& places) {
   using R = xsimd::batch<T>;
   using autograd::detail::each;
   constexpr std::size_t width = autograd::detail::lane_width<T>;
@@ -245,11 +244,9 @@ template <bool Keep, class T, std::size_t N, std::size_t M, class F>
 
 /// into[k] = or += sum over m of g[m] dy[m]/dx[k]. A gradient may lie where its operand does, or the memo.
 template <class T, std::size_t N, std::size_t M, class F>
-[[gnu::flatten, gnu::noinline]] void pointwise_backward(const F& f, const std::array<const T*, M>& g,
-                                                        const std::array<const T*, N>& in,
-                                                        const std::array<Layout, N>& layouts,
-                                                        const std::array<Destination<T>, N>& into, Extent extent,
-                                                        const MemoPlaces<T, N>& places) {
+WENGERT_FLATTEN void pointwise_backward(const F& f, const std::array<const T*, M>& g, const std::array<const T*, N>& in,
+                                        const std::array<Layout, N>& layouts, const std::array<Destination<T>, N>& into,
+                                        Extent extent, const MemoPlaces<T, N>& places) {
   using R = xsimd::batch<T>;
   using autograd::detail::each;
   constexpr std::size_t width = autograd::detail::lane_width<T>;
