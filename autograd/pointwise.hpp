@@ -99,18 +99,12 @@ struct PointwisePlan {
   std::array<kernels::Layout, N> layouts{};
   std::array<std::uint32_t, N> columns{};  ///< of each operand that is a block, 0 for a whole value
   std::array<bool, N> stores{};            ///< whether the operands on this value fill it, each element once
+  std::array<bool, N> reads_once{};        ///< whether they read each of its elements once, as well
   std::array<std::uint8_t, N> first{};     ///< the first operand on the same value
   kernels::Extent extent{};
   const Shape* shape = nullptr;
   std::uint32_t free = ~std::uint32_t(0);  ///< bit k: operand k may be written over; all: not asked yet
   kernels::MemoPlan memo{};                ///< for those
-
-  /// Whether the operands on the value of operand k read each of its elements once.
-  bool reads_once(std::size_t k) const {
-    for (std::size_t j = k; j < N; ++j)
-      if (first[j] == k && (layouts[j].row_step == 0 || layouts[j].repeats_column)) return false;
-    return stores[k];
-  }
 
   /// Finds out which operands share a value, once layouts and columns are known.
   void find_shared(const std::array<SlotId, N>& ids, const std::array<std::size_t, N>& widths) {
@@ -133,6 +127,9 @@ struct PointwisePlan {
                      layouts[j].offset + columns[j] <= layouts[i].offset);
       }
       stores[k] = once && (columns[k] == 0 || filled == widths[k]);
+      reads_once[k] = stores[k];
+      for (std::size_t j = k; j < N; ++j)
+        if (first[j] == k && (layouts[j].row_step == 0 || layouts[j].repeats_column)) reads_once[k] = false;
     }
   }
 
@@ -375,7 +372,7 @@ struct PointwiseFunction {
     std::uint32_t free = 0;
     for (std::size_t k = 0; k < N; ++k)
       if (operands[k].donated &&
-          (plan.first[k] < k ? free >> plan.first[k] & 1 : plan.reads_once(k) && tape.take(ids[k], ids)))
+          (plan.first[k] < k ? free >> plan.first[k] & 1 : plan.reads_once[k] && tape.take(ids[k], ids)))
         free |= std::uint32_t(1) << k;
     if (free != plan.free) rule.plan = &plan_for(tape, rule, free);
     const kernels::MemoPlan& memo = rule.plan->memo;

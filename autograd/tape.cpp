@@ -96,14 +96,12 @@ const T* Tape<T>::packed(SlotId id, bool transpose, bool now) {
   const Slot<T>& matrix = slots_[id];
   const std::size_t k = (*matrix.shape)[transpose ? 1 : 0], n = (*matrix.shape)[transpose ? 0 : 1];
   if (!transpose && kernels::is_packed(n, static_cast<const T*>(matrix.value))) return matrix.value;
-  for (const Packed& entry : packed_)
-    if (entry.slot == id && entry.transpose == transpose && entry.values) return entry.values;
   SlotId source = id;
   while (slots_[source].source != Slot<T>::no_source) source = slots_[source].source;
   auto entry = std::find_if(packed_.begin(), packed_.end(), [&](const Packed& p) {
     const Slot<T>& other = slots_[p.slot];
-    return p.source == source && p.transpose == transpose && other.value == matrix.value &&
-           *other.shape == *matrix.shape;
+    return p.source == source && p.transpose == transpose &&
+           (p.slot == id || (other.value == matrix.value && *other.shape == *matrix.shape));
   });
   if (entry == packed_.end()) {
     entry = packed_.insert(entry, {id, source, transpose, nullptr, 0});

@@ -230,9 +230,10 @@ class Tape {
   template <class Same>
   [[gnu::always_inline]] const Step<T>* recent(const OpTable<T>* op, Same same) const {
     constexpr std::size_t few = 16;
-    const Step<T>* const end = steps_.end();
-    for (std::size_t k = 1; k <= std::min(few, steps_.size()); ++k)
-      if (end[-std::ptrdiff_t(k)].op == op && same(end[-std::ptrdiff_t(k)])) return &end[-std::ptrdiff_t(k)];
+    const Step<T>* step = steps_.end();
+    const Step<T>* const first = step - std::min(few, steps_.size());
+    while (step != first)
+      if ((--step)->op == op && same(*step)) return step;
     return nullptr;
   }
   Variable<T> handle(SlotId id) { return {this, id, slots_[id].generation}; }

@@ -30,15 +30,12 @@ constexpr std::size_t few_lines = 8;
 // From so many multiplications on, two threads of BLAS with kernels for SkylakeX are faster: 200 cubed is a draw.
 constexpr std::size_t many_multiplications = 1 << 23;
 
-template <class T>
-constexpr std::size_t widest = tile_columns<T>* detail::lane_width<T>;
-
 /// What blocks are packed into.
 template <class T>
 struct Scratch {
   alignas(64) T panels[depth_block * column_block<T>];
   alignas(64) T rows[depth_block * row_block<T>];
-  alignas(64) T transposed[group * widest<T>];
+  alignas(64) T transposed[group * widest_panel<T>];
 
   static Scratch& of_this_thread() {
     static thread_local const std::unique_ptr<Scratch> scratch(new Scratch);
@@ -55,8 +52,8 @@ struct BlockedProduct {
   bool transposed, accumulate;
 
   // Packed, both stay in the caches whatever the strides of the matrices: those of powers of two share a few lines.
-  bool pack_x() const { return x.step == 1 && m > group && n > widest<T>; }
-  bool pack_b() const { return b.step != 1 || n % detail::lane_width<T> != 0 || (m > group && n > widest<T>); }
+  bool pack_x() const { return x.step == 1 && m > group && n > widest_panel<T>; }
+  bool pack_b() const { return b.step != 1 || n % detail::lane_width<T> != 0 || (m > group && n > widest_panel<T>); }
 
   void run() const {
     const std::size_t parts = (k + depth_block - 1) / depth_block, depth_step = (k + parts - 1) / parts;
@@ -104,8 +101,8 @@ struct BlockedProduct {
            std::size_t row, std::size_t column, bool to_c) const {
     if (transposed) {
       T* const product = Scratch<T>::of_this_thread().transposed;
-      multiply<T>({rows, columns, depth, from, panel, nullptr, 0, product, widest<T>});
-      transpose(rows, columns, product, widest<T>, c + column * m + row, m, to_c);
+      multiply<T>({rows, columns, depth, from, panel, nullptr, 0, product, widest_panel<T>});
+      transpose(rows, columns, product, widest_panel<T>, c + column * m + row, m, to_c);
     } else {
       T* const y = c + row * n + column;
       multiply<T>({rows, columns, depth, from, panel, to_c ? y : nullptr, n, y, n});

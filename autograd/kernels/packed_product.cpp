@@ -13,7 +13,7 @@ std::size_t packed_size(std::size_t k, std::size_t n) {
 
 template <class T>
 bool is_packed(std::size_t n, const T* matrix) {
-  return n <= tile_columns<T> * detail::lane_width<T> && n == packed_step<T>(n) &&
+  return n <= widest_panel<T> && n == packed_step<T>(n) &&
          reinterpret_cast<std::uintptr_t>(matrix) % sizeof(xsimd::batch<T>) == 0;
 }
 

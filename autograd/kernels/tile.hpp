@@ -13,6 +13,10 @@ inline constexpr std::size_t tile_rows = 6;
 template <class T>
 inline constexpr std::size_t tile_columns = sizeof(xsimd::batch<T>) == 64 ? 4 : 2;
 
+/// Columns of the widest panel.
+template <class T>
+inline constexpr std::size_t widest_panel = tile_columns<T>* detail::lane_width<T>;
+
 /// A matrix of any layout: `step` elements from one row or column to the next, `depth_step` along the sums.
 template <class T>
 struct Strided {
