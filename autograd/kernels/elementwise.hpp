@@ -39,7 +39,7 @@ void elementwise_forward_complex(const Rule& rule, const ForwardCall<std::comple
 }
 
 template <class T, class... Rest>
-void deliver(Simd<T> part, const Destination<T>& into, std::size_t at, Rest... rest) {
+WENGERT_INLINE void deliver(Simd<T> part, const Destination<T>& into, std::size_t at, Rest... rest) {
   if (!into.data) return;
   T* to = into.data + at;
   detail::store<T>(into.accumulate ? detail::load<T>(to, rest...) + part : part, to, rest...);

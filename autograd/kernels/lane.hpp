@@ -453,13 +453,20 @@ WENGERT_INLINE void store(Simd<T> lane, T* to) {
   lane.value.store_unaligned(to);
 }
 
+// Half a register is moved without a mask: what was stored under one has to reach the cache before it can be loaded.
+
 /// The first `count` elements, fewer than a full register; the rest is 1, which every rule takes quietly.
 template <class T>
 WENGERT_INLINE Simd<T> load(const T* from, std::size_t count) {
 #ifdef __AVX512F__
+  const bool half = count == lane_width<T> / 2;
   if constexpr (std::same_as<T, float>) {
+    if (half)
+      return {_mm512_castpd_ps(
+          _mm512_insertf64x4(_mm512_castps_pd(_mm512_set1_ps(1)), _mm256_castps_pd(_mm256_loadu_ps(from)), 0))};
     return {_mm512_mask_loadu_ps(_mm512_set1_ps(1), static_cast<__mmask16>((1u << count) - 1), from)};
   } else {
+    if (half) return {_mm512_insertf64x4(_mm512_set1_pd(1), _mm256_loadu_pd(from), 0)};
     return {_mm512_mask_loadu_pd(_mm512_set1_pd(1), static_cast<__mmask8>((1u << count) - 1), from)};
   }
 #else
@@ -473,8 +480,14 @@ WENGERT_INLINE Simd<T> load(const T* from, std::size_t count) {
 template <class T>
 WENGERT_INLINE void store(Simd<T> lane, T* to, std::size_t count) {
 #ifdef __AVX512F__
+  const bool half = count == lane_width<T> / 2;
   if constexpr (std::same_as<T, float>) {
-    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), lane.value);
+    if (half)
+      _mm256_storeu_ps(to, _mm512_castps512_ps256(lane.value));
+    else
+      _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), lane.value);
+  } else if (half) {
+    _mm256_storeu_pd(to, _mm512_castpd512_pd256(lane.value));
   } else {
     _mm512_mask_storeu_pd(to, static_cast<__mmask8>((1u << count) - 1), lane.value);
   }
