@@ -42,7 +42,8 @@ class Recorder {
   bool has_gradient(std::size_t k = 0) const { return k < count_ && static_cast<bool>(gradients_[k]); }
   Variable<T> gradient(std::size_t k = 0) const { return gradients_[k]; }
 
-  bool wants(std::size_t k = 0) const { return sink_.wants(tape_.input(step_, k)); }
+  /// Whether somebody asks for the gradient of input k; not of one that the call does not have.
+  bool wants(std::size_t k = 0) const { return k < inputs() && sink_.wants(tape_.input(step_, k)); }
   /// Adds to the gradient of input k; dropped when nobody wants it.
   /// Throws ShapeError unless the gradient has the input's shape.
   void add(std::size_t k, Variable<T> gradient) {

@@ -136,7 +136,7 @@ struct Linear {
       const std::size_t rows = deep.elements(0, deep.rank() - 1);
       call.add(1, matmul(transpose(reshape(g, {rows, wide[0]})), reshape(x, {rows, wide[1]})));
     }
-    if (call.inputs() == 3 && call.wants(2)) call.add(2, sum_to(g, Shape(call.input(2).shape())));
+    if (call.wants(2)) call.add(2, sum_to(g, Shape(call.input(2).shape())));
   }
 };
 
