@@ -101,7 +101,7 @@ class Reader : JsonScanner {
     detail::ParameterCheck check("load_json");
     for (const auto& [name, parameter] : model_->parameters)
       std::visit(
-          [&](const auto* p) {
+          [&, &name = name](const auto* p) {
             check(name, detail::dtype_of(*p));
             targets_[name].shape = p->shape();
           },

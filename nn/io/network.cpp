@@ -56,7 +56,7 @@ class Collector {
   std::vector<Found> guessed() const {
     std::vector<Found> result;
     for (const auto& [name, tensor] : weights_.tensors) {
-      const auto prefix_before = [&name](const std::string& end) -> std::optional<std::string> {
+      const auto prefix_before = [&name = name](const std::string& end) -> std::optional<std::string> {
         if (!name.ends_with(end)) return {};
         std::string prefix = name.substr(0, name.size() - end.size());
         if (!prefix.empty() && prefix.back() != '.') return {};

@@ -97,7 +97,8 @@ GruBackward<T> gru_backward(const GruWeights<T>& w, const GruForward<T>& forward
     const std::size_t t = walk[k];
     const auto r = step(forward.r, t), z = step(forward.z, t), n = step(forward.n, t), q = step(forward.q, t);
     const auto h_previous = k == 0 ? whole(forward.h0) : step(forward.states, walk[k - 1]);
-    const auto x = step(forward.x, t), l = step(direct, t), dx = step(result.dx, t), dh = step(result.dh, t);
+    const auto x = step(forward.x, t), l = step(direct, t);
+    const auto dx = step(result.dx, t), dh = step(result.dh, t);
     const auto dzr = step(result.dzr, t), dzz = step(result.dzz, t), dzn = step(result.dzn, t), dq = step(result.dq, t);
     for (std::size_t row = 0; row < dh.rows; ++row)
       for (std::size_t c = 0; c < dh.columns; ++c) {

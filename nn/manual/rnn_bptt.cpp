@@ -64,7 +64,8 @@ RnnBackward<T> rnn_backward(const RnnWeights<T>& w, const RnnForward<T>& forward
   const auto h_bar = whole(result.dh0);
   for (std::size_t k = states[0]; k-- > 0;) {
     const std::size_t t = walk[k];
-    const auto h = step(forward.h, t), l = step(direct, t), dh = step(result.dh, t), dz = step(result.dz, t);
+    const auto h = step(forward.h, t), l = step(direct, t);
+    const auto dh = step(result.dh, t), dz = step(result.dz, t);
     const auto h_previous = k == 0 ? whole(forward.h0) : step(forward.states, walk[k - 1]);
     for (std::size_t row = 0; row < dh.rows; ++row)
       for (std::size_t j = 0; j < dh.columns; ++j) {
