@@ -20,7 +20,7 @@ bool is_derivative(const std::string& name, const Values& truth) {
 }
 
 Evaluation::Evaluation(const Derivation& derivation, const Values& truth, Mode mode, Override override)
-    : derivation_(derivation), truth_(truth), mode_(mode), override_(std::move(override)) {
+    : truth_(truth), mode_(mode), override_(std::move(override)) {
   const auto complain = [](const Equation& equation, const std::string& what) {
     throw FormatError("line " + std::to_string(equation.line) + ": " + what);
   };

@@ -54,7 +54,6 @@ class Evaluation {
   Matrix evaluate(const Formula& formula, int t);
   const Equation* equation_for(const std::string& name, int t) const;
 
-  const Derivation& derivation_;
   const Values& truth_;
   Mode mode_;
   Override override_;
