@@ -11,7 +11,14 @@ using Kind = Expression::Kind;
 
 namespace {
 
-constexpr std::size_t deepest = 20000;
+// As many values may wait for one another on the stack: of a sanitizer's frames it takes 3 MiB.
+constexpr std::size_t most_nested = 64;
+
+/// A value that has to be computed first, as too many wait for it.
+struct Deeper {
+  std::string name;
+  int t;
+};
 
 }  // namespace
 
@@ -115,6 +122,27 @@ Matrix Evaluation::value(const Equation& equation, const Formula& formula, int t
 }
 
 const Matrix& Evaluation::value(const std::string& name, int t, const Expression* at) {
+  if (!under_way_.empty()) return nested_value(name, t, at);
+  std::vector<Deeper> waiting{{name, t}};
+  for (;;) {
+    try {
+      const Matrix& result = nested_value(waiting.back().name, waiting.back().t, at);
+      waiting.pop_back();
+      if (waiting.empty()) return result;
+    } catch (const Deeper& first) {
+      under_way_.clear();
+      const auto same = [&](const Deeper& other) { return other.name == first.name && other.t == first.t; };
+      if (std::any_of(waiting.begin(), waiting.end(), same))
+        fail(at, first.name + " is defined by itself, through more than " + std::to_string(most_nested) + " others");
+      waiting.push_back(first);
+    } catch (...) {
+      under_way_.clear();
+      throw;
+    }
+  }
+}
+
+const Matrix& Evaluation::nested_value(const std::string& name, int t, const Expression* at) {
   const Quantity* const truth = truth_.find(name);
   const auto own = defined_.find(name);
   const bool defined = own != defined_.end();
@@ -157,7 +185,7 @@ const Matrix& Evaluation::value(const std::string& name, int t, const Expression
       circle += k->first + (defined_[k->first].steps ? "[" + std::to_string(k->second) + "]" : "") + " -> ";
     fail(at, "these are defined by one another: " + circle + name + (steps ? "[" + std::to_string(t) + "]" : ""));
   }
-  if (under_way_.size() > deepest) fail(at, name + " is defined through more than 20000 others");
+  if (under_way_.size() == most_nested) throw Deeper{name, t};
   under_way_.push_back(key);
   Matrix result = value(*equation, t);
   under_way_.pop_back();

@@ -53,6 +53,7 @@ class Evaluation {
   void check_names(const Formula& formula) const;
   Matrix evaluate(const Formula& formula, int t);
   const Equation* equation_for(const std::string& name, int t) const;
+  const Matrix& nested_value(const std::string& name, int t, const Expression* at);
 
   const Values& truth_;
   Mode mode_;

@@ -356,6 +356,16 @@ TEST_CASE("cumulative: a mistake spreads, and formulas that are right say so") {
   CHECK(audit(stock_derivation("lstm"), longer, Mode::cumulative).agrees);
 }
 
+TEST_CASE("cumulative: values that wait for thousands of others") {
+  const Truth longer = stock_truth("lstm", {.steps = 6000, .hidden = 1});
+  CHECK(audit(stock_derivation("lstm"), longer, Mode::cumulative).agrees);
+
+  std::string circle = "dh[t] = a0[t]\n";
+  for (int k = 0; k < 200; ++k) circle += "a" + std::to_string(k) + "[t] = a" + std::to_string((k + 1) % 200) + "[t]\n";
+  CHECK_THROWS_WITH(audit(parse(circle), stock_truth("lstm", {.steps = 2}), Mode::cumulative),
+                    Contains("is defined by itself, through more than 64 others"));
+}
+
 TEST_CASE("formulas in C++") {
   Derivation hand{"lstm", {}};
   hand.add("dzo", [](const Moment& at) {
