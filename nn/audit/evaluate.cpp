@@ -14,12 +14,6 @@ namespace {
 // As many values may wait for one another on the stack: of a sanitizer's frames it takes 3 MiB.
 constexpr std::size_t most_nested = 64;
 
-/// A value that has to be computed first, as too many wait for it.
-struct Deeper {
-  std::string name;
-  int t;
-};
-
 }  // namespace
 
 bool is_derivative(const std::string& name, const Values& truth) {
@@ -123,18 +117,18 @@ Matrix Evaluation::value(const Equation& equation, const Formula& formula, int t
 
 const Matrix& Evaluation::value(const std::string& name, int t, const Expression* at) {
   if (!under_way_.empty()) return nested_value(name, t, at);
-  std::vector<Deeper> waiting{{name, t}};
+  std::vector<Key> waiting{{name, t}};
   for (;;) {
     try {
-      const Matrix& result = nested_value(waiting.back().name, waiting.back().t, at);
+      const Matrix& result = nested_value(waiting.back().first, waiting.back().second, at);
       waiting.pop_back();
       if (waiting.empty()) return result;
-    } catch (const Deeper& first) {
+    } catch (const Deeper& deeper) {
       under_way_.clear();
-      const auto same = [&](const Deeper& other) { return other.name == first.name && other.t == first.t; };
-      if (std::any_of(waiting.begin(), waiting.end(), same))
-        fail(at, first.name + " is defined by itself, through more than " + std::to_string(most_nested) + " others");
-      waiting.push_back(first);
+      if (std::find(waiting.begin(), waiting.end(), deeper.key) != waiting.end())
+        fail(at,
+             deeper.key.first + " is defined by itself, through more than " + std::to_string(most_nested) + " others");
+      waiting.push_back(deeper.key);
     } catch (...) {
       under_way_.clear();
       throw;
@@ -178,14 +172,14 @@ const Matrix& Evaluation::nested_value(const std::string& name, int t, const Exp
                  std::to_string(truth_.steps) + " alone; add a line " + name + "[" +
                  (t == truth_.steps ? "T" : std::to_string(t)) + "] = ...");
   }
-  const std::pair<std::string, int> key{name, t};
+  const Key key{name, t};
   if (std::find(under_way_.rbegin(), under_way_.rend(), key) != under_way_.rend()) {
     std::string circle;
     for (auto k = std::find(under_way_.begin(), under_way_.end(), key); k != under_way_.end(); ++k)
       circle += k->first + (defined_[k->first].steps ? "[" + std::to_string(k->second) + "]" : "") + " -> ";
     fail(at, "these are defined by one another: " + circle + name + (steps ? "[" + std::to_string(t) + "]" : ""));
   }
-  if (under_way_.size() == most_nested) throw Deeper{name, t};
+  if (under_way_.size() == most_nested) throw Deeper{key};
   under_way_.push_back(key);
   Matrix result = value(*equation, t);
   under_way_.pop_back();

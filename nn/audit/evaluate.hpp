@@ -44,6 +44,11 @@ class Evaluation {
   Values all();
 
  private:
+  using Key = std::pair<std::string, int>;  ///< a name and its step
+  /// A value that has to be computed first, as too many wait for it.
+  struct Deeper {
+    Key key;
+  };
   struct Defined {
     std::vector<const Equation*> equations;
     bool steps = false;
@@ -59,8 +64,8 @@ class Evaluation {
   Mode mode_;
   Override override_;
   std::map<std::string, Defined> defined_;
-  std::map<std::pair<std::string, int>, Matrix> known_;
-  std::vector<std::pair<std::string, int>> under_way_;
+  std::map<Key, Matrix> known_;
+  std::vector<Key> under_way_;
 };
 
 /// Whether the name is that of a derivative that these values have, or may have: d and a name.
