@@ -19,6 +19,7 @@ using nn::io::Tensor;
 
 struct Options {
   std::string in, out, to, from = "auto", dtype = "auto", inspect;
+  std::vector<std::string> metadata;
   double sample_rate = 0;
   std::size_t burn_in = 0;
   bool check = false, self_test = false, zero_state = false;
@@ -36,6 +37,17 @@ std::string dialect_by_suffix(const std::filesystem::path& path) {
        {std::pair{".nam", "nam"}, {".onnx", "onnx"}, {".aidax", "aidax"}, {".safetensors", "safetensors"}})
     if (suffix == known) return dialect;
   throw autograd::ValueError("name the format with --to: " + nn::io::dialect_names());
+}
+
+nn::io::Metadata notes_of(const Options& options) {
+  nn::io::Metadata notes;
+  for (const std::string& note : options.metadata) {
+    const std::size_t equals = note.find('=');
+    if (equals == 0 || equals == std::string::npos)
+      throw autograd::ValueError("--metadata " + note + ": expected KEY=VALUE, loudness=-18.5 say");
+    notes[note.substr(0, equals)] = note.substr(equals + 1);
+  }
+  return notes;
 }
 
 void print(const Network& network, Dialect dialect) {
@@ -60,7 +72,7 @@ void print(const Network& network, Dialect dialect) {
     fmt::print("  gain {} dB before and {} dB after\n", network.input_gain_db, network.output_gain_db);
   if (network.sample_rate > 0) fmt::print("  {} Hz\n", network.sample_rate);
   if (network.self_test) fmt::print("  its self-test of {} steps passes\n", network.self_test->input.shape[0]);
-  for (const auto& [key, value] : network.metadata) fmt::print("  {}: {}\n", key, value);
+  for (const auto& [key, note] : network.metadata) fmt::print("  {}: {}\n", key, note.text());
 }
 
 /// The largest difference of the answers to a chirp on all inputs.
@@ -104,7 +116,8 @@ int convert(const Options& options) {
   print(network, from);
   if (import.dtype) set_dtype(network, *import.dtype);
   nn::io::save(network, to, options.out,
-               {.self_test = options.self_test,
+               {.metadata = notes_of(options),
+                .self_test = options.self_test,
                 .sample_rate = options.sample_rate,
                 .burn_in = options.burn_in,
                 .zero_state = options.zero_state});
@@ -136,7 +149,8 @@ int main(int argc, char** argv) {
                  "round the numbers to float32, or keep them float64; auto: what the file says, or its numbers show")
       ->check(CLI::IsMember({"auto", "float32", "float64"}))
       ->capture_default_str();
-  app.add_option("--sample-rate", options.sample_rate, "in Hz, for nam and aidax; by default the file's, or 48000");
+  app.add_option("--sample-rate", options.sample_rate, "in Hz; by default the file's, or 48000 for nam and aidax");
+  app.add_option("--metadata", options.metadata, "a note for the file, KEY=VALUE: loudness=-18.5; may be repeated");
   app.add_option("--burn-in", options.burn_in, "nam: begin with the state after so many steps of zeros")
       ->check(CLI::Range(0, 10'000'000));
   app.add_flag("--zero-state", options.zero_state, "forget the initial state of a .nam file");

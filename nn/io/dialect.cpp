@@ -65,9 +65,9 @@ constexpr std::array entries{
     Entry{"state_dict", "a bare PyTorch state dict", all_kinds | bidirectional | projection, nullptr, nullptr},
     Entry{"rtneural", "an RTNeural model", lstm | gru_after | activation, dialects::write_rtneural,
           dialects::read_rtneural},
-    Entry{"aidax", "an AIDA-X model", lstm | gru_after | activation | skip | gain, dialects::write_aidax,
-          dialects::read_rtneural},
-    Entry{"guitarml", "a GuitarML model", lstm | gru_after | skip, dialects::write_guitarml, dialects::read_guitarml},
+    Entry{"aidax", "an AIDA-X model", lstm | gru_after | skip | gain, dialects::write_aidax, dialects::read_aidax},
+    Entry{"guitarml", "a GuitarML model", lstm | gru_after | rnn_tanh | skip, dialects::write_guitarml,
+          dialects::read_guitarml},
     Entry{"nam", "a Neural Amp Modeler (.nam) model", lstm | state, dialects::write_nam, dialects::read_nam},
     Entry{"keras", "a Keras model", all_kinds | gru_before | activation, dialects::write_keras, dialects::read_keras},
     Entry{"onnx", "an ONNX model", all_kinds | gru_before | bidirectional | activation | skip | gain,
@@ -144,6 +144,21 @@ void require_finite_values(const Network& network, const std::string& where) {
   });
 }
 
+/// NAM has a field for the sample rate, every other format has it among its notes, as AIDA-X does. E is thrown.
+constexpr const char* rate_note = "samplerate";
+template <class E>
+void take_sample_rate(Network& network, const std::string& where) {
+  const auto note = network.metadata.find(rate_note);
+  if (note == network.metadata.end()) return;
+  const double rate = note->second.number().value_or(0);
+  const std::string begin = where + ": metadata samplerate is " + shown(note->second.text());
+  if (rate <= 0) throw E(begin + ", and must be a number of Hz");
+  if (network.sample_rate > 0 && network.sample_rate != rate)
+    throw E(begin + ", and the sample rate " + MetadataValue(network.sample_rate).text() + "; keep one of them");
+  network.sample_rate = rate;
+  network.metadata.erase(note);
+}
+
 Network read_network(const dialects::Input& input, Dialect dialect, const ImportOptions& options) {
   Network network;
   if (holds_names(dialect)) {
@@ -160,6 +175,7 @@ Network read_network(const dialects::Input& input, Dialect dialect, const Import
     if (!named || dialect == Dialect::keras || dialect == Dialect::tfjs || dialect == Dialect::onnx)
       name_layers(network);
   }
+  take_sample_rate<FormatError>(network, input.where());
   const std::vector<std::string> problems = faults(network);
   if (!problems.empty()) throw FormatError(input.where() + ": " + problems.front());
   require_finite_values(network, input.where());
@@ -197,10 +213,14 @@ void require_dialect(std::string_view bytes, Dialect wanted, const dialects::Inp
                       "; read it as " + name(found));
 }
 
-Network completed(Network network, const ExportOptions& options) {
+Network completed(Network network, Dialect dialect, const ExportOptions& options, const std::string& who) {
+  if (!(options.sample_rate >= 0) || std::isinf(options.sample_rate))
+    throw ValueError(who + ": sample_rate is " + std::to_string(options.sample_rate) + ", and must be a number of Hz");
+  take_sample_rate<ValueError>(network, who);
+  if (options.sample_rate > 0 || options.metadata.contains(rate_note)) network.sample_rate = options.sample_rate;
   for (const auto& [key, value] : options.metadata) network.metadata[key] = value;
-  if (options.sample_rate > 0) network.sample_rate = options.sample_rate;
-  if (network.sample_rate <= 0) network.sample_rate = 48000;
+  take_sample_rate<ValueError>(network, who);
+  if (dialect != Dialect::nam && network.sample_rate > 0) network.metadata[rate_note] = network.sample_rate;
   if (options.zero_state)
     for (Layer& layer : network.layers)
       for (Arrays& arrays : layer.directions) arrays.h0 = arrays.c0 = {};
@@ -238,7 +258,7 @@ std::vector<NamedBytes> write(const Network& original, Dialect dialect, const st
   const std::string who = std::string("save_") + name(dialect);
   const std::vector<std::string> problems = faults(original);
   if (!problems.empty()) throw ValueError(who + ": " + problems.front());
-  const Network network = completed(original, options);
+  const Network network = completed(original, dialect, options, who);
   require_expressible(network, dialect);
   if (holds_names(dialect)) return {{file_name, write_weights(weights_of(network), dialect, who)}};
   return entry(dialect).write({network, who, file_name});
@@ -273,6 +293,7 @@ void save_weights(const Weights& weights, Dialect dialect, const std::filesystem
   if (holds_names(dialect) && !options.self_test) {  // any arrays will do
     Weights noted = weights;
     for (const auto& [key, value] : options.metadata) noted.metadata[key] = value;
+    if (options.sample_rate > 0) noted.metadata[rate_note] = options.sample_rate;
     return replace_file(path, write_weights(noted, dialect, who));
   }
   Network network;

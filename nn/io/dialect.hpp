@@ -30,7 +30,7 @@ std::string dialect_names();
 struct ExportOptions {
   Metadata metadata = {};   ///< added to the network's
   bool self_test = false;   ///< an input and the answer go along; whoever reads the file here checks them
-  double sample_rate = 0;   ///< in Hz, for the audio formats; 0: the network's, or else 48000
+  double sample_rate = 0;   ///< in Hz; 0: the network's, or else, for nam and aidax, 48000
   std::size_t burn_in = 0;  ///< nam: the initial state is the one after so many steps of zeros
   bool zero_state = false;  ///< forget the network's initial state
 };

@@ -59,6 +59,9 @@ class JsonScanner {
   /// How many bytes have been read.
   std::size_t bytes_read() const { return static_cast<std::size_t>(at_ - text_.data()); }
 
+  /// The text from there on, as far as it has been read.
+  std::string_view text_from(std::size_t first) const { return text_.substr(first, bytes_read() - first); }
+
   /// The JSON pointer of the value at hand.
   std::string pointer() const;
 

@@ -36,6 +36,7 @@ class TreeReader : JsonScanner {
     JsonValue value;
     std::string key;  // under which it goes into the frame below
     std::set<std::string> keys = {};
+    bool notes = false;  // the object called "metadata"
   };
 
   /// The array at hand: lists within lists, whose lengths must agree.
@@ -51,6 +52,10 @@ class TreeReader : JsonScanner {
   bool in_object() const { return std::holds_alternative<JsonValue::Object>(frames_.back().value.data); }
 
   void on_open(Container container) override {
+    if (in_note() || in_notes()) {
+      if (note_depth_++ == 0) note_begin_ = bytes_read() - 1;  // with its bracket
+      return;
+    }
     if (rows_.tensor) {
       if (container == Container::object) mismatch(container, "a number or a list of numbers");
       return open_row();
@@ -70,7 +75,18 @@ class TreeReader : JsonScanner {
       value.data = JsonValue::List();
     else
       value.data = JsonValue::Object();
-    frames_.push_back({std::move(value), key_here()});
+    const bool notes = container == Container::object && key_here() == "metadata";
+    frames_.push_back({std::move(value), key_here(), {}, notes});
+  }
+
+  bool in_notes() const { return !frames_.empty() && frames_.back().notes; }
+  /// Within a note that is a list or an object. Nothing of it is anybody's business.
+  bool in_note() const { return note_depth_ > 0; }
+
+  void add_note(MetadataValue note) {
+    JsonValue value;
+    value.data = std::move(note);
+    add(std::move(value), key_here());
   }
 
   void open_row() {
@@ -81,11 +97,19 @@ class TreeReader : JsonScanner {
   }
 
   void on_key() override {
+    if (in_note()) return;
     if (!frames_.back().keys.insert(key()).second) fail("the key occurs twice");
   }
 
   void on_scalar(Scalar scalar) override {
+    if (in_note()) return;
     auto* const number = std::get_if<Number>(&scalar);
+    if (in_notes()) {
+      if (number) return add_note(MetadataValue::json(number->text));
+      if (auto* const text = std::get_if<std::string>(&scalar)) return add_note(std::move(*text));
+      if (auto* const truth = std::get_if<bool>(&scalar)) return add_note(*truth);
+      return add_note(MetadataValue::json("null"));
+    }
     if (rows_.tensor) {
       if (!number) mismatch(scalar, "a number");
       if (!rows_.leaf_depth) rows_.leaf_depth = rows_.counts.size();
@@ -105,6 +129,10 @@ class TreeReader : JsonScanner {
   }
 
   void on_close() override {
+    if (in_note()) {
+      if (--note_depth_ == 0) add_note(MetadataValue::json(text_from(note_begin_)));
+      return;
+    }
     if (!rows_.tensor) {
       Frame frame = std::move(frames_.back());
       frames_.pop_back();
@@ -168,6 +196,7 @@ class TreeReader : JsonScanner {
   std::size_t values_ = 0, values_allowed_;
   std::vector<Frame> frames_;
   Rows rows_;
+  std::size_t note_depth_ = 0, note_begin_ = 0;
   JsonValue root_;
 };
 
@@ -181,7 +210,8 @@ std::string first_of(const std::string& where, const std::vector<Problem>& probl
 }
 
 const char* what_is(const JsonValue& value) {
-  constexpr const char* names[]{"null", "true or false", "a number", "a text", "an array", "a list", "an object"};
+  constexpr const char* names[]{"null",     "true or false", "a number",  "a text",
+                                "an array", "a list",        "an object", "a note"};
   return names[value.data.index()];
 }
 
@@ -282,6 +312,11 @@ bool JsonNode::truth() const {
   if (const auto number = scalar()) return *number != 0;
   const bool* const truth = get<bool>("true or false");
   return truth && *truth;
+}
+
+MetadataValue JsonNode::note() const {
+  const auto* const note = get<MetadataValue>("a note");
+  return note ? *note : MetadataValue();
 }
 
 Tensor JsonNode::tensor() const {

@@ -15,12 +15,14 @@
 
 namespace nn::io {
 
-/// A value of a file. Nested lists of numbers, which must not be ragged, are one array.
+/// A value of a file. Nested lists of numbers, which must not be ragged, are one array; what stands in an object called
+/// "metadata" is notes, kept as they are written.
 struct JsonValue {
   using List = std::vector<JsonValue>;
   using Object = std::vector<std::pair<std::string, JsonValue>>;
 
-  std::variant<std::nullptr_t, bool, double, std::string, std::unique_ptr<Tensor>, List, Object> data = nullptr;
+  std::variant<std::nullptr_t, bool, double, std::string, std::unique_ptr<Tensor>, List, Object, MetadataValue> data =
+      nullptr;
   std::size_t byte = 0;  ///< how many bytes had been read when it was complete
 };
 
@@ -62,6 +64,7 @@ class JsonNode {
   std::optional<double> scalar() const;  ///< a number, if it is one
   std::size_t whole() const;             ///< a number that is whole and not negative
   bool truth() const;
+  MetadataValue note() const;  ///< a member of "metadata"
   /// An array, moved out of the document; of another shape than expected, it is a problem.
   Tensor tensor(const Shape& expected) const;
   Tensor tensor() const;

@@ -11,11 +11,21 @@ namespace nn::io {
 
 using autograd::FormatError;
 
-SelfTest make_self_test(const Network& network) {
-  constexpr std::size_t steps = 64;
+namespace {
+
+constexpr std::size_t steps = 64;
+
+Network without_gains(Network network) {
+  network.input_gain_db = network.output_gain_db = 0;
+  return network;
+}
+
+/// The first `inputs` of each step are random, the others 0.
+SelfTest self_test(const Network& network, std::size_t inputs) {
   std::mt19937_64 random(6);
   SelfTest test{zero_tensor({steps, network.input_size()}), {}, 1e-5};
-  for (double& value : test.input.values) value = static_cast<double>(random() >> 40) * 0x1p-23 - 1;
+  for (std::size_t k = 0; k < test.input.values.size(); ++k)
+    if (k % network.input_size() < inputs) test.input.values[k] = static_cast<double>(random() >> 40) * 0x1p-23 - 1;
   test.output = nn::infer::evaluate(network, test.input);
   double largest = 1;
   for (double& value : test.output.values) {
@@ -26,19 +36,29 @@ SelfTest make_self_test(const Network& network) {
   return test;
 }
 
+}  // namespace
+
+SelfTest make_self_test(const Network& network) { return self_test(network, network.input_size()); }
+
+SelfTest make_mono_self_test(Network network) {
+  SelfTest test = self_test(without_gains(std::move(network)), 1);
+  test.gains = false;
+  return test;
+}
+
 void verify_self_test(const Network& network, const std::string& where) {
   if (!network.self_test) return;
   const SelfTest& test = *network.self_test;
   const std::string begin = where + (where.empty() ? "" : ": ") + "self_test: ";
-  const std::size_t steps = test.input.shape.rank() == 2 ? test.input.shape[0] : 0;
+  const std::size_t time = test.input.shape.rank() == 2 ? test.input.shape[0] : 0;
   const auto check_shape = [&](const char* what, const Shape& found, std::size_t width) {
-    if (found != Shape{steps, width})
+    if (found != Shape{time, width})
       throw FormatError(begin + what + " has shape " + to_string(found) + ", expected (time, " + std::to_string(width) +
                         ")");
   };
   check_shape("input", test.input.shape, network.input_size());
   check_shape("output", test.output.shape, network.output_size());
-  const Tensor output = nn::infer::evaluate(network, test.input);
+  const Tensor output = nn::infer::evaluate(test.gains ? network : without_gains(network), test.input);
   for (std::size_t k = 0; k < output.values.size(); ++k) {
     const double difference = std::abs(output.values[k] - test.output.values[k]);
     if (difference <= test.tolerance) continue;

@@ -1,7 +1,6 @@
 // Weights: named arrays as a file holds them, whatever the model.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -9,13 +8,11 @@
 
 #include "autograd/shape.hpp"
 #include "nn/description.hpp"
+#include "nn/io/metadata.hpp"
 
 namespace nn::io {
 
 using autograd::Shape;
-
-/// Notes that travel with the weights: at most 1000 of them, in UTF-8.
-using Metadata = std::map<std::string, std::string>;
 
 enum class Dtype { float32, float64 };
 
@@ -41,6 +38,7 @@ inline Tensor zero_tensor(const Shape& shape) { return {shape, std::vector<doubl
 struct SelfTest {
   Tensor input, output;
   double tolerance = 0;  ///< the largest difference that passes
+  bool gains = true;     ///< false: of the network without its gains, as AIDA-X tests
 
   friend bool operator==(const SelfTest&, const SelfTest&) = default;
 };

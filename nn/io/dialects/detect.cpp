@@ -23,9 +23,10 @@ class KeysAtTop : JsonScanner {
     ++depth_;
   }
   void on_key() override {
-    constexpr std::array telling{
-        "format", "parameters", "modelTopology", "class_name",        "config",       "model_data", "state_dict",
-        "layers", "in_shape",   "in_skip",       "image_data_format", "architecture", "out_gain",   "input_batch"};
+    constexpr std::array telling{"format",   "parameters",  "modelTopology",     "class_name",
+                                 "config",   "model_data",  "state_dict",        "layers",
+                                 "in_shape", "in_skip",     "image_data_format", "architecture",
+                                 "out_gain", "input_batch", "in_gain",           "output_batch"};
     if (depth_ != 1) return;
     for (const char* const known : telling)
       if (key() == known) found_.insert(known);
@@ -56,7 +57,8 @@ Likeness likeness(std::string_view bytes, const std::string& source) {
   if (keys.has("image_data_format")) return {{}, "a frugally-deep model"};
   if (keys.has("architecture")) return {Dialect::nam};
   if (keys.has("layers") || keys.has("in_shape")) {
-    const bool aidax = keys.has("in_skip") || keys.has("out_gain") || keys.has("input_batch");
+    const bool aidax = keys.has("in_skip") || keys.has("in_gain") || keys.has("out_gain") || keys.has("input_batch") ||
+                       keys.has("output_batch");
     return {aidax ? Dialect::aidax : Dialect::rtneural};
   }
   if (keys.has("weight")) return {Dialect::state_dict};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +44,8 @@ Weights read_safetensors(const Input& input);
 
 Files write_rtneural(const Output& output);
 Files write_aidax(const Output& output);
-Network read_rtneural(const Input& input);  // and aidax
+Network read_rtneural(const Input& input);
+Network read_aidax(const Input& input);
 Files write_guitarml(const Output& output);
 Network read_guitarml(const Input& input);
 Files write_nam(const Output& output);
@@ -69,6 +71,18 @@ void write_self_test(JsonWriter& json, const Network& network);
 void write_metadata(JsonWriter& json, const Metadata& metadata);
 /// Both, where a file has them.
 void read_extras(const JsonNode& root, Network& network);
+
+/// What a program makes of a note that it knows.
+struct NoteType {
+  enum Type { text, number, object };
+  std::string_view key;
+  Type type;
+};
+/// The notes as that program reads them: the text "-18.5" becomes a number. Refuses what is no value of its type.
+Metadata typed(const Output& output, Metadata metadata, std::span<const NoteType> types);
+
+/// What a reader does not know may be part of the computation, so every other key of the object is a problem.
+void allow_keys(const JsonNode& object, std::initializer_list<std::string_view> known);
 
 /// Distinct names: layers of one module are called lstm, lstm_1, lstm_2.
 std::vector<std::string> distinct_names(const Network& network);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "nn/io/dialects/dialects.hpp"
+#include "nn/io/json_scanner.hpp"
 
 namespace nn::io::dialects {
 
@@ -19,14 +20,63 @@ void write_self_test(JsonWriter& json, const Network& network) {
 void write_metadata(JsonWriter& json, const Metadata& metadata) {
   if (metadata.empty()) return;
   json.key("metadata").object();
-  for (const auto& [key, value] : metadata) json.key(key).value(value);
+  for (const auto& [key, note] : metadata) {
+    json.key(key);
+    note.is_text() ? json.value(note.text()) : json.raw(note.text());
+  }
   json.close();
 }
 
+namespace {
+
+/// Null is a note that is left open, in any format.
+MetadataValue typed(const Output& output, const std::string& key, const MetadataValue& note, NoteType::Type type) {
+  if (note.text() == "null") return MetadataValue::json("null");
+  const auto refuse = [&](const char* expected) {
+    output.refuse("metadata " + key + " is " + shown(note.text()) + ", and must be " + expected);
+  };
+  if (type == NoteType::text) {
+    if (!note.is_text()) refuse("a text");
+  } else if (type == NoteType::number) {
+    const auto number = note.number();
+    if (!number) refuse("a number, -18.5 say");
+    return note.is_text() ? MetadataValue(*number) : note;
+  } else if (note.is_text()) {  // from a format that keeps texts alone
+    const MetadataValue object = MetadataValue::json(note.text());
+    try {
+      if (object.is_object()) {
+        JsonDocument(output.who, "metadata", "{\"metadata\": {\"note\": " + note.text() + "}}");
+        return object;
+      }
+    } catch (const autograd::FormatError&) {
+    }
+    refuse("an object of JSON");
+  } else if (!note.is_object()) {
+    refuse("an object of JSON");
+  }
+  return note;
+}
+
+}  // namespace
+
+Metadata typed(const Output& output, Metadata metadata, std::span<const NoteType> types) {
+  for (const auto& [key, type] : types)
+    if (const auto note = metadata.find(std::string(key)); note != metadata.end())
+      note->second = typed(output, note->first, note->second, type);
+  return metadata;
+}
+
+void allow_keys(const JsonNode& object, std::initializer_list<std::string_view> known) {
+  for (const auto& [key, value] : object.members())
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      value.problem(
+          "unknown key, which may change what the model computes; remove it, or if it is a note, put it in "
+          "\"metadata\"");
+}
+
 void read_extras(const JsonNode& root, Network& network) {
-  if (const JsonNode metadata = root.find("metadata"))
-    for (const auto& [key, value] : metadata.members())
-      if (const auto text = value.maybe_text()) network.metadata[key] = *text;  // other programs keep more than texts
+  if (const JsonNode metadata = root.find("metadata"); metadata && !metadata.null())
+    for (const auto& [key, value] : metadata.members()) network.metadata[key] = value.note();
   if (const JsonNode test = root.find("self_test"))
     network.self_test = {test.at("input").tensor(), test.at("output").tensor(), test.at("tolerance").number()};
 }

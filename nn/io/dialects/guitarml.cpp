@@ -1,4 +1,7 @@
 // The JSON of GuitarML's training: a description and a PyTorch state dict, of one recurrent stack and a linear layer.
+#include <algorithm>
+#include <set>
+
 #include "nn/io/dialects/dialects.hpp"
 
 namespace nn::io::dialects {
@@ -11,12 +14,22 @@ Files write_guitarml(const Output& output) {
     stack = network.layers[k].kind == first.kind && network.layers[k].size == first.size;
   if (!stack)
     output.refuse(
-        "a GuitarML model is a stack of LSTM or GRU layers of one size and a linear layer, and this is "
+        "a GuitarML model is a stack of LSTM, GRU or RNN layers of one size and a linear layer, and this is "
         "something else; rtneural takes any row of layers");
+  if (network.skip && network.skip != network.output_size())
+    output.refuse("CoreAudioML adds " + std::to_string(network.skip) + " inputs to each of the " +
+                  std::to_string(network.output_size()) +
+                  " outputs, not to the first ones; only as many inputs as outputs can be added");
+  // Proteus takes every LSTM of 40 units, and for an LSTM of 40 units nothing but this.
+  if (first.kind == Layer::Kind::lstm && first.size == 40 &&
+      (network.layers.size() != 2 || network.skip != 1 || network.output_size() != 1 || network.input_size() > 3))
+    output.refuse(
+        "Proteus would load an LSTM of 40 units, and run one layer with one output and up to 3 inputs, the first of "
+        "which is added to the output (skip 1), whatever the file says; write another size, or state_dict");
   for (Layer& layer : network.layers) {
     layer.name = layer.recurrent() ? "rec" : "lin";
     layer.cell = false;
-    // bias_fl covers all of them, and the linear layer always has one.
+    // The programs look for every bias, whatever bias_fl says.
     Arrays& arrays = layer.directions[0];
     for (Tensor* const bias : {&arrays.bias_ih, &arrays.bias_hh})
       if (bias->empty() && (layer.recurrent() || bias == &arrays.bias_ih))
@@ -49,37 +62,57 @@ Network read_guitarml(const Input& input) {
   JsonDocument document(input.who, input.source, input.bytes, input.dtype);
   const JsonNode root = document.root(), data = root.at("model_data"), state = root.at("state_dict");
   Network network{.dtype = document.dtype()};
+  allow_keys(root, {"model_data", "state_dict", "metadata", "self_test", "training_info"});
+  allow_keys(data, {"model", "unit_type", "input_size", "output_size", "hidden_size", "num_layers", "skip", "bias_fl"});
+  if (const JsonNode model = data.find("model"); model && model.text() != "SimpleRNN")
+    model.problem("found \"" + model.maybe_text().value_or("") +
+                  "\", expected SimpleRNN, the one that can be converted");
   const std::string unit = data.at("unit_type").text();
-  if (data.find("unit_type") && unit != "LSTM" && unit != "GRU")
-    data.at("unit_type").problem("found \"" + unit + "\", expected LSTM or GRU");
+  const auto kind = unit == "LSTM" ? Layer::Kind::lstm : unit == "GRU" ? Layer::Kind::gru : Layer::Kind::rnn;
+  if (data.find("unit_type") && unit != name(kind))
+    data.at("unit_type").problem("found \"" + unit + "\", expected LSTM, GRU or RNN");
+  // What is missing is as in the constructor of CoreAudioML's SimpleRNN.
+  const auto or_one = [&](const char* key) {
+    const JsonNode node = data.find(key);
+    return node ? node.whole() : 1;
+  };
   const std::size_t inputs = data.at("input_size").whole(), hidden = data.at("hidden_size").whole();
-  const JsonNode count = data.find("num_layers"), with_bias = data.find("bias_fl"), skip = data.find("skip");
-  const std::size_t levels = count ? count.whole() : 1;
-  const bool bias = !with_bias || with_bias.truth();
-  network.skip = skip ? skip.whole() : 0;
-  if (inputs == 0 || hidden == 0 || levels == 0 || levels > 100)
-    data.problem("input_size, hidden_size and num_layers must be positive, and num_layers at most 100");
+  const std::size_t outputs = or_one("output_size"), levels = or_one("num_layers"), skip = or_one("skip");
+  const JsonNode with_bias = data.find("bias_fl");
+  const bool linear_bias = !with_bias || with_bias.truth();
+  if (inputs == 0 || hidden == 0 || outputs == 0 || levels == 0)
+    data.problem("input_size, hidden_size, output_size and num_layers must be positive");
+  if (levels > state.members().size()) data.problem("num_layers is more than there are arrays in state_dict");
+  network.skip = std::min(skip, inputs);
+  if (skip && network.skip != outputs)
+    data.find("skip").problem("adds " + std::to_string(network.skip) + " inputs to " + std::to_string(outputs) +
+                              " outputs; only as many inputs as outputs can be converted");
   document.finish();
+
+  std::set<std::string> known;
+  const auto array = [&](const std::string& key, const Shape& shape) {
+    known.insert(key);
+    return state.at(key).tensor(shape);
+  };
   for (std::size_t level = 0; level < levels; ++level) {
-    Layer layer{.kind = unit == "GRU" ? Layer::Kind::gru : Layer::Kind::lstm, .name = "rec"};
-    layer.input_size = level == 0 ? inputs : hidden;
-    layer.size = hidden;
+    Layer layer{.kind = kind, .name = "rec", .input_size = level == 0 ? inputs : hidden, .size = hidden};
+    if (kind == Layer::Kind::rnn) layer.activation = Activation::tanh;
     const std::size_t rows = layer.gates() * hidden;
     const std::string suffix = "_l" + std::to_string(level);
-    Arrays& arrays = layer.directions[0];
-    arrays.weight_ih = state.at("rec.weight_ih" + suffix).tensor({rows, layer.input_size});
-    arrays.weight_hh = state.at("rec.weight_hh" + suffix).tensor({rows, hidden});
-    if (bias) {
-      arrays.bias_ih = state.at("rec.bias_ih" + suffix).tensor({rows});
-      arrays.bias_hh = state.at("rec.bias_hh" + suffix).tensor({rows});
-    }
+    layer.directions = {{.weight_ih = array("rec.weight_ih" + suffix, {rows, layer.input_size}),
+                         .weight_hh = array("rec.weight_hh" + suffix, {rows, hidden}),
+                         .bias_ih = array("rec.bias_ih" + suffix, {rows}),
+                         .bias_hh = array("rec.bias_hh" + suffix, {rows})}};
     network.layers.push_back(std::move(layer));
   }
-  const JsonNode outputs = data.find("output_size");
-  Layer linear{.name = "lin", .input_size = hidden, .size = outputs ? outputs.whole() : 1};
-  linear.directions[0].weight_ih = state.at("lin.weight").tensor({linear.size, hidden});
-  if (const JsonNode lin_bias = state.find("lin.bias")) linear.directions[0].bias_ih = lin_bias.tensor({linear.size});
+  Layer linear{.name = "lin", .input_size = hidden, .size = outputs};
+  linear.directions[0].weight_ih = array("lin.weight", {outputs, hidden});
+  if (linear_bias) linear.directions[0].bias_ih = array("lin.bias", {outputs});
   network.layers.push_back(std::move(linear));
+  for (const auto& [key, value] : state.members())
+    if (!known.contains(key))
+      value.problem("belongs to no array that model_data describes" +
+                    std::string(key == "lin.bias" ? ", where bias_fl is false" : ""));
   read_extras(root, network);
   document.finish();
   return network;

@@ -1,8 +1,11 @@
 // Neural Amp Modeler's .nam files of LSTM models: one flat list of numbers.
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cstdint>
 
 #include "nn/io/dialects/dialects.hpp"
+#include "nn/io/json_scanner.hpp"
 
 namespace nn::io::dialects {
 
@@ -53,16 +56,45 @@ Arrays take_lstm(std::vector<double>::const_iterator& from, const Layer& layer) 
   return arrays;
 }
 
+/// Core reads the first three and refuses a file in which they are no numbers; the others are its trainer's.
+constexpr std::array note_types{
+    NoteType{"loudness", NoteType::number},
+    NoteType{"input_level_dbu", NoteType::number},
+    NoteType{"output_level_dbu", NoteType::number},
+    NoteType{"gain", NoteType::number},
+    NoteType{"name", NoteType::text},
+    NoteType{"modeled_by", NoteType::text},
+    NoteType{"gear_type", NoteType::text},
+    NoteType{"gear_make", NoteType::text},
+    NoteType{"gear_model", NoteType::text},
+    NoteType{"tone_type", NoteType::text},
+    NoteType{"date", NoteType::object},
+    NoteType{"training", NoteType::object},
+};
+
+/// 0.5.0 up to 0.7, as Core 0.5 has it: LSTM models have been the same in all of them, but for channels.
+bool known_version(const std::string& version) {
+  std::array<int, 3> parts{};
+  const char *at = version.data(), *const end = at + version.size();
+  for (std::size_t k = 0; k < parts.size(); ++k) {
+    if (k > 0 && (at == end || *at++ != '.')) return false;
+    const auto [last, error] = std::from_chars(at, end, parts[k]);
+    if (error != std::errc() || *at == '-') return false;
+    at = last;
+  }
+  return at == end && parts[0] == 0 && parts[1] >= 5 && parts[1] <= 7;
+}
+
 }  // namespace
 
 Files write_nam(const Output& output) {
   const Network& network = output.network;
   const std::size_t levels = network.layers.size() - 1;
   const Layer& head = network.layers.back();
-  if (levels == 0 || head.recurrent() || head.size != 1)
+  if (levels == 0 || head.recurrent())
     output.refuse(
-        "a .nam file is LSTM layers and a linear layer with one output, and this is something else; add an "
-        "nn::Linear(hidden_size, 1), or write rtneural");
+        "a .nam file is LSTM layers and a linear layer, and this is something else; add an nn::Linear(hidden_size, 1), "
+        "or write rtneural");
   const std::size_t hidden = network.layers.front().size;
   Tensor numbers;
   for (std::size_t k = 0; k < levels; ++k) {
@@ -79,16 +111,23 @@ Files write_nam(const Output& output) {
 
   JsonWriter json(output.who);
   json.object();
-  json.key("version").value("0.5.1");  // the newest that the oldest programs accept; the layout has not changed since
+  // Programs before 0.6 take one input and one output for granted and would drop the others; they refuse a file of 0.6.
+  // 0.5.1 is the newest that the oldest programs accept.
+  const bool mono = network.input_size() == 1 && network.output_size() == 1;
+  json.key("version").value(mono ? "0.5.1" : "0.6.0");
   json.key("architecture").value("LSTM");
   json.key("config").object();
   json.key("input_size").value(network.input_size());
   json.key("hidden_size").value(hidden);
   json.key("num_layers").value(levels);
+  if (!mono) {
+    json.key("in_channels").value(network.input_size());
+    json.key("out_channels").value(network.output_size());
+  }
   json.close();
   json.key("weights").tensor("weights", numbers, network.dtype);
-  json.key("sample_rate").value(network.sample_rate);
-  write_metadata(json, network.metadata);
+  json.key("sample_rate").value(network.sample_rate > 0 ? network.sample_rate : 48000);
+  write_metadata(json, typed(output, network.metadata, note_types));
   write_self_test(json, network);
   json.close();
   return {{output.file_name, std::move(json).text()}};
@@ -98,24 +137,36 @@ Network read_nam(const Input& input) {
   JsonDocument document(input.who, input.source, input.bytes, input.dtype);
   const JsonNode root = document.root(), config = root.at("config");
   Network network{.dtype = document.dtype()};
-  root.at("version").text();
+  const std::string version = root.at("version").text();
+  if (root.find("version") && !known_version(version))
+    root.at("version").problem("found \"" + shown(version) + "\"; versions 0.5.0 to 0.7 can be converted");
   const std::string architecture = root.at("architecture").text();
   if (root.find("architecture") && architecture != "LSTM")
     root.at("architecture").problem("found \"" + architecture + "\"; of these files only LSTM models can be converted");
   document.finish();
-  const JsonNode in_size = config.find("input_size");
-  const std::size_t inputs = in_size ? in_size.whole() : 1, hidden = config.at("hidden_size").whole();
-  const std::size_t levels = config.at("num_layers").whole();
-  if (const JsonNode channels = config.find("out_channels"); channels && channels.whole() != 1)
-    channels.problem("only models with one output can be converted");
+  allow_keys(root, {"version", "architecture", "config", "weights", "sample_rate", "metadata", "self_test", "notes"});
+  allow_keys(config, {"input_size", "hidden_size", "num_layers", "in_channels", "out_channels"});
+  const auto or_one = [&](const char* key) {
+    const JsonNode node = config.find(key);
+    return node ? node.whole() : 1;
+  };
+  const std::size_t inputs = or_one("input_size"), channels = or_one("in_channels"), outputs = or_one("out_channels");
+  const std::size_t hidden = config.at("hidden_size").whole(), levels = config.at("num_layers").whole();
+  if (channels != inputs)
+    config.problem("input_size is " + std::to_string(inputs) + ", and in_channels " + std::to_string(channels) +
+                   (config.find("in_channels") ? "" : ", as it is not given") +
+                   ": programs would set as many inputs as there are channels; give in_channels as input_size, or a "
+                   "model with one input");
   const JsonNode weights = root.at("weights");
   const Tensor numbers = weights.tensor();
   document.finish();
-  const double h = static_cast<double>(hidden), in = static_cast<double>(inputs), l = static_cast<double>(levels);
-  const double expected = 4 * h * (in + h) + (l - 1) * 8 * h * h + l * 6 * h + h + 1;  // exact wherever it can be right
+  const double h = static_cast<double>(hidden), in = static_cast<double>(inputs), l = static_cast<double>(levels),
+               out = static_cast<double>(outputs);
+  const double expected =
+      4 * h * (in + h) + (l - 1) * 8 * h * h + l * 6 * h + out * (h + 1);  // exact wherever it can be right
   const std::size_t count = numbers.values.size();
-  if (inputs == 0 || hidden == 0 || levels == 0)
-    config.problem("input_size, hidden_size and num_layers must be positive");
+  if (inputs == 0 || hidden == 0 || levels == 0 || outputs == 0)
+    config.problem("input_size, hidden_size, num_layers and out_channels must be positive");
   else if (numbers.shape.rank() != 1 || static_cast<double>(count) != expected)
     weights.problem("found numbers of shape " + to_string(numbers.shape) + ", expected one list of " +
                     std::to_string(static_cast<std::uint64_t>(std::min(expected, 1e18))));
@@ -126,11 +177,14 @@ Network read_nam(const Input& input) {
     layer.directions = {take_lstm(from, layer)};
     network.layers.push_back(std::move(layer));
   }
-  Layer head{.input_size = hidden, .size = 1};
-  std::vector<Tensor> tensors{take(from, {1, hidden}), take(from, {1})};
+  Layer head{.input_size = hidden, .size = outputs};
+  std::vector<Tensor> tensors{take(from, {outputs, hidden}), take(from, {outputs})};
   head.directions = {from_layout(head, std::move(tensors), nam_layout)};
   network.layers.push_back(std::move(head));
-  if (const JsonNode rate = root.find("sample_rate"); rate && !rate.null()) network.sample_rate = rate.number();
+  if (const JsonNode rate = root.find("sample_rate"); rate && !rate.null()) {
+    network.sample_rate = rate.number();
+    if (network.sample_rate <= 0) rate.problem("expected a positive number of Hz, or null");
+  }
   read_extras(root, network);
   document.finish();
   return network;
