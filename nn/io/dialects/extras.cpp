@@ -69,9 +69,7 @@ Metadata typed(const Output& output, Metadata metadata, std::span<const NoteType
 void allow_keys(const JsonNode& object, std::initializer_list<std::string_view> known) {
   for (const auto& [key, value] : object.members())
     if (std::find(known.begin(), known.end(), key) == known.end())
-      value.problem(
-          "unknown key, which may change what the model computes; remove it, or if it is a note, put it in "
-          "\"metadata\"");
+      value.problem("unknown key, which may change the outputs; remove it, or if it is a note, put it in \"metadata\"");
 }
 
 void read_extras(const JsonNode& root, Network& network) {
