@@ -231,8 +231,10 @@ Network completed(Network network, Dialect dialect, const ExportOptions& options
 }
 
 void save(const std::vector<NamedBytes>& files, const std::filesystem::path& path) {
-  for (std::size_t k = files.size(); k-- > 0;)
-    replace_file(k == 0 ? path : path.parent_path() / files[k].name, files[k].bytes);
+  std::vector<FileContents> contents;
+  for (std::size_t k = files.size(); k-- > 0;)  // what others refer to comes first
+    contents.push_back({k == 0 ? path : path.parent_path() / files[k].name, files[k].bytes});
+  replace_files(contents);
 }
 
 }  // namespace

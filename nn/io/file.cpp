@@ -1,18 +1,14 @@
 #include "nn/io/file.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <array>
-#include <atomic>
-#include <cerrno>
-#include <cstdio>
-#include <fstream>
 #include <istream>
+#include <memory>
+#include <random>
 #include <system_error>
-#include <utility>
 
 #include "autograd/error.hpp"
+#include "nn/io/file_system.hpp"
 
 namespace nn::io {
 
@@ -20,79 +16,145 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string reason(int error) { return std::generic_category().message(error); }
-
-[[noreturn]] void fail(const fs::path& path, const std::string& why) {
-  throw autograd::Error("can not write " + path.string() + ": " + why);
+/// What a file is that is no regular one, or null.
+const char* irregular(fs::file_type type) {
+  switch (type) {
+    case fs::file_type::directory:
+      return "a folder";
+    case fs::file_type::symlink:
+      return "a link";
+    case fs::file_type::fifo:
+      return "a pipe";
+    case fs::file_type::socket:
+      return "a socket";
+    case fs::file_type::block:
+    case fs::file_type::character:
+      return "a device";
+    default:
+      return nullptr;
+  }
 }
 
-/// A new file beside `target`, removed again unless it is renamed to it.
-class Temporary {
+/// Runs `f`, of which every error of the system becomes an E.
+template <class E>
+auto reported(const std::string& what, const auto& f) {
+  try {
+    return f();
+  } catch (const std::system_error& error) {
+    throw E(what + ": " + error.code().message());
+  }
+}
+
+constexpr std::size_t digits = 16;
+constexpr std::string_view hexadecimal = "0123456789abcdef", ending = ".tmp";
+
+/// A name that nobody foresees, so that nobody puts a link or a pipe there beforehand.
+fs::path temporary_name(const fs::path& target) {
+  std::random_device random;
+  std::string suffix = ".";
+  for (std::size_t k = 0; k < digits; ++k) suffix += hexadecimal[random() % hexadecimal.size()];
+  return fs::path(target) += suffix.append(ending);
+}
+
+bool is_temporary_name(const fs::path& path, const fs::path& target) {
+  const auto name = path.filename().native(), begin = target.filename().native();
+  if (name.size() != begin.size() + 1 + digits + ending.size() || !name.starts_with(begin)) return false;
+  const auto rest = name.substr(begin.size());
+  const auto is_digit = [](auto c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  return rest[0] == '.' && std::all_of(rest.begin() + 1, rest.begin() + 1 + digits, is_digit) &&
+         std::equal(ending.begin(), ending.end(), rest.end() - ending.size());
+}
+
+/// What processes have left that were killed while they wrote `target`. A folder that can not be listed keeps it.
+void remove_leftovers(const fs::path& target) {
+  const fs::path folder = target.parent_path();
+  std::error_code error;
+  for (fs::directory_iterator entry(folder.empty() ? "." : folder, error), end; !error && entry != end;
+       entry.increment(error))
+    if (is_temporary_name(entry->path(), target)) detail::remove_abandoned(entry->path());
+}
+
+std::unique_ptr<detail::NewFile> new_file_for(const fs::path& target) {
+  for (int attempt = 0;; ++attempt) {
+    try {
+      return std::make_unique<detail::NewFile>(temporary_name(target), target);
+    } catch (const std::system_error& error) {
+      if (error.code() != std::errc::file_exists || attempt == 100) throw;
+    }
+  }
+}
+
+/// Throws Error for what is there and is no file that may be replaced.
+void require_replaceable(const fs::path& path, fs::file_type type) {
+  if (type == fs::file_type::not_found) return;
+  if (const char* const kind = irregular(type))
+    throw autograd::Error("can not write " + path.string() + ": it is " + kind + ", not a regular file");
+  detail::require_writable(path);
+}
+
+/// The new file of replace_file(), complete and on the disk but not yet in its place.
+class Replacement {
  public:
-  /// A name of its own, or always the same, so that a process that is killed again and again leaves one file behind.
-  Temporary(const fs::path& target, bool same_name) : target_(target) {
-    static std::atomic<unsigned> count = 0;
-    do {
-      path_ = target;
-      path_ += same_name ? ".tmp" : '.' + std::to_string(::getpid()) + '-' + std::to_string(count++) + ".tmp";
-      file_ = std::fopen(path_.c_str(), same_name ? "wb" : "wbx");
-    } while (!same_name && !file_ && errno == EEXIST);
-    if (!file_) fail(target_, reason(errno));
-  }
-  Temporary(const Temporary&) = delete;
-  Temporary& operator=(const Temporary&) = delete;
-  ~Temporary() {
-    if (file_) std::fclose(file_);
-    if (!renamed_) std::remove(path_.c_str());
+  Replacement(const fs::path& path, std::string_view contents, const fs::path& previous = {})
+      : what_("can not write " + path.string()), target_(linked_file(path)) {
+    reported<autograd::Error>(what_, [&] {
+      const fs::file_type type = fs::status(target_).type();
+      require_replaceable(path, type);
+      if (!previous.empty()) require_replaceable(previous, fs::symlink_status(previous).type());
+      if (type != fs::file_type::not_found) previous_ = previous;
+      remove_leftovers(target_);
+      file_ = new_file_for(target_);
+      file_->write(contents);
+      file_->sync();
+    });
   }
 
-  void write(std::string_view contents) {
-    check(std::fwrite(contents.data(), 1, contents.size(), file_) == contents.size());
-    check(std::fflush(file_) == 0);
-    check(::fsync(::fileno(file_)) == 0);
-    check(std::fclose(std::exchange(file_, nullptr)) == 0);
-  }
-
-  /// A file that was there is renamed to `previous` first, if that is given.
-  void rename(fs::perms permissions, const fs::path& previous) {
-    std::error_code error;
-    if (permissions != fs::perms::unknown) fs::permissions(path_, permissions, error);
-    if (!error && !previous.empty() && fs::exists(target_)) fs::rename(target_, previous, error);
-    if (!error) fs::rename(path_, target_, error);
-    if (error) fail(target_, error.message());
-    renamed_ = true;
-    sync_folder();
+  void put_in_place() {
+    reported<autograd::Error>(what_, [&] {
+      if (!previous_.empty()) fs::rename(target_, previous_);
+      try {
+        file_->rename(target_);
+      } catch (const std::system_error&) {
+        std::error_code error;  // the first one is reported
+        if (!previous_.empty()) fs::rename(previous_, target_, error);
+        throw;
+      }
+      detail::sync_folder(target_.parent_path());
+    });
   }
 
  private:
-  /// So that the new name is on the disk too. A file system that can not is left to itself: the file is complete.
-  void sync_folder() const {
-    const fs::path folder = target_.parent_path();
-    const int descriptor = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY);
-    if (descriptor < 0) return;
-    ::fsync(descriptor);
-    ::close(descriptor);
-  }
-
-  void check(bool done) const {
-    if (!done) fail(target_, reason(errno));
-  }
-
-  fs::path target_, path_;
-  std::FILE* file_ = nullptr;
-  bool renamed_ = false;
+  std::string what_;
+  fs::path target_, previous_;
+  std::unique_ptr<detail::NewFile> file_;
 };
 
 }  // namespace
 
 std::string read_file(const fs::path& path) {
-  std::error_code error;
-  if (fs::is_directory(path, error)) throw autograd::FormatError("can not read " + path.string() + ": it is a folder");
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw autograd::FormatError("can not read " + path.string() + ": " + reason(errno));
-  const auto size = fs::file_size(path, error);
-  return read_stream(file, error ? 0 : static_cast<std::size_t>(size));
+  const std::string what = "can not read " + path.string();
+  return reported<autograd::FormatError>(what, [&] {
+    const auto refuse = [&](const std::string& kind) { throw autograd::FormatError(what + ": it is " + kind); };
+    std::error_code error;  // opening tells more
+    const fs::file_type type = fs::status(path, error).type();
+    if (type == fs::file_type::directory) refuse("a folder");
+    constexpr const char* advice = ", not a regular file; save what comes out of it in one";
+    if (const char* const kind = irregular(type)) refuse(std::string(kind) + advice);
+    detail::InputFile file(path);
+    if (!file.regular()) refuse(std::string("a pipe or a device") + advice);  // since just now
+
+    std::string text;
+    if (file.size() > text.max_size()) throw autograd::FormatError(what + ": it is too large");
+    text.resize(static_cast<std::size_t>(file.size()));
+    std::size_t read = 0;
+    for (std::size_t count = 1; count > 0 && read < text.size(); read += count)
+      count = file.read(text.data() + read, text.size() - read);
+    char more;
+    if (read < text.size() || file.read(&more, 1) > 0)
+      throw autograd::FormatError(what + ": it " + (read < text.size() ? "shrinks" : "grows") +
+                                  " while it is read; read it again when it is complete");
+    return text;
+  });
 }
 
 std::string read_stream(std::istream& stream, std::size_t expected) {
@@ -107,13 +169,26 @@ std::string read_stream(std::istream& stream, std::size_t expected) {
   return text;
 }
 
-void replace_file(const fs::path& path, std::string_view contents, const fs::path& previous) {
+fs::path linked_file(const fs::path& path) {
+  fs::path result = path;
   std::error_code error;
-  const fs::file_status old = fs::status(path, error);
-  if (fs::exists(old) && !fs::is_regular_file(old)) fail(path, "it is not a regular file");
-  Temporary temporary(fs::exists(old) ? fs::canonical(path, error) : path, !previous.empty());
-  temporary.write(contents);
-  temporary.rename(fs::exists(old) ? old.permissions() : fs::perms::unknown, previous);
+  for (int links = 0; links < 40 && fs::is_symlink(fs::symlink_status(result, error)); ++links) {
+    const fs::path next = fs::read_symlink(result, error);
+    if (error) break;
+    result = result.parent_path() / next;
+  }
+  return result;
+}
+
+void replace_file(const fs::path& path, std::string_view contents, const fs::path& previous) {
+  Replacement(path, contents, previous).put_in_place();
+}
+
+void replace_files(const std::vector<FileContents>& files) {
+  std::vector<std::unique_ptr<Replacement>> replacements;
+  for (const FileContents& file : files)
+    replacements.push_back(std::make_unique<Replacement>(file.path, file.contents));
+  for (const auto& replacement : replacements) replacement->put_in_place();
 }
 
 }  // namespace nn::io
