@@ -7,10 +7,10 @@
 
 namespace {
 
-std::atomic<std::size_t> total = 0;
+std::atomic<std::size_t> total = 0, failing = 0;
 
 void* allocate(std::size_t size, std::size_t alignment) {
-  ++total;
+  if (++total == failing) return nullptr;
   return std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
 }
 
@@ -22,6 +22,7 @@ void* allocate_or_throw(std::size_t size, std::size_t alignment) {
 }  // namespace
 
 std::size_t allocations::count() { return total; }
+void allocations::fail(std::size_t n) { failing = n ? total + n : 0; }
 
 void* operator new(std::size_t size) { return allocate_or_throw(size, alignof(std::max_align_t)); }
 void* operator new[](std::size_t size) { return allocate_or_throw(size, alignof(std::max_align_t)); }

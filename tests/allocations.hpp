@@ -1,4 +1,4 @@
-// Counts what the program takes from the heap. Link allocations.cpp to a test that asks.
+// Counts what the program takes from the heap, and lets it run out of it. Link allocations.cpp to a test that asks.
 #pragma once
 
 #include <cstddef>
@@ -14,5 +14,8 @@ std::size_t during(const auto& f) {
   f();
   return count() - before;
 }
+
+/// The n-th allocation from now on fails, once; 0: none does.
+void fail(std::size_t n);
 
 }  // namespace allocations

@@ -4,10 +4,13 @@
 //   records: bytes of the name (4 bytes) and the name, type (1), axes (1), extents (8 each), numbers
 //   CRC-64 of everything before (8)
 //
-// Everything is little-endian.
+// Everything is little-endian. Every version begins with its name on a line and ends with the checksum, so that a
+// damaged file is told from one of another version.
 #include "nn/io/checkpoint.hpp"
 
 #include <array>
+#include <locale>
+#include <sstream>
 
 #include "nn/io/file.hpp"
 
@@ -79,18 +82,34 @@ const char* name(Code code) {
   }
 }
 
-std::filesystem::path previous(std::filesystem::path path) { return path += ".previous"; }
+/// Beside the file itself, where `path` is a link to it.
+std::filesystem::path previous(const std::filesystem::path& path) { return linked_file(path) += ".previous"; }
 
-/// What is wrong with a file, or nothing if it is whole. Throws FormatError for a version of the future.
-std::string damage(std::string_view file, const std::filesystem::path& path) {
+bool known_version(std::string_view file) { return file.starts_with(magic); }
+
+/// What is wrong with a file, or nothing if it is whole, be it of another version.
+std::string damage(std::string_view file) {
   if (!file.starts_with(family)) return "it does not begin as a checkpoint";
-  if (!file.starts_with(magic))
-    throw FormatError("load_checkpoint: " + path.string() + ": it is of another version, and this library reads " +
-                      std::string(magic.substr(0, magic.size() - 1)) + "; update it");
   if (file.size() < magic.size() + 8 ||
       crc64(file.substr(0, file.size() - 8)) != number_at<std::uint64_t>(file, file.size() - 8))
-    return "its checksum is wrong, it is damaged or was cut";
-  return {};
+    return std::string("its checksum is wrong, it is damaged or was cut") +
+           (known_version(file) ? "" : ", or it is of another version");
+  if (!known_version(file)) return {};
+  try {
+    records_of(file, "");
+    return {};
+  } catch (const FormatError& error) {
+    return error.what();
+  }
+}
+
+/// Whether there is a file, and nothing is wrong with it.
+bool is_whole(const std::filesystem::path& path) {
+  try {
+    return damage(read_file(path)).empty();
+  } catch (const FormatError&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -115,24 +134,31 @@ std::string checkpoint_file(std::string_view payload) {
 }
 
 void write_checkpoint(std::string_view payload, const std::filesystem::path& path) {
+  // A damaged file must not take the place of the one before it, which may be the only good one.
+  const std::filesystem::path kept = is_whole(path) ? previous(path) : std::filesystem::path();
   const std::string file = checkpoint_file(payload);
   records_of(file, path.string());  // a name that occurs twice is found now
-  replace_file(path, file, previous(path));
+  replace_file(path, file, kept);
 }
 
 std::string read_checkpoint(const std::filesystem::path& path, std::filesystem::path& found) {
   std::string problems;
   for (const std::filesystem::path& candidate : {path, previous(path)}) {
     found = candidate;
+    std::string file, problem;
     try {
-      std::string file = read_file(candidate);
-      const std::string problem = damage(file, candidate);
-      if (problem.empty()) return file;
-      problems += (problems.empty() ? "" : "; ") + candidate.string() + ": " + problem;
+      file = read_file(candidate);
+      problem = damage(file);
+      if (!problem.empty()) problem.insert(0, candidate.string() + ": ");
     } catch (const FormatError& error) {
-      if (std::string_view(error.what()).starts_with("load_checkpoint")) throw;
-      problems += (problems.empty() ? "" : "; ") + std::string(error.what());
+      problem = error.what();
     }
+    if (problem.empty() && known_version(file)) return file;
+    if (problem.empty())
+      throw FormatError("load_checkpoint: " + candidate.string() +
+                        ": it is of another version, and this library reads " +
+                        std::string(magic.substr(0, magic.size() - 1)) + "; update it");
+    problems += (problems.empty() ? "" : "; ") + problem;
   }
   throw FormatError("load_checkpoint: " + problems);
 }
@@ -142,7 +168,8 @@ Records records_of(std::string_view file, const std::string& source) {
   const std::size_t end = file.size() - 8;
   std::size_t at = magic.size();
   const auto fail = [&](const std::string& what) {
-    throw FormatError("checkpoint " + source + ", byte " + std::to_string(at) + ": " + what);
+    throw FormatError((source.empty() ? "" : "checkpoint " + source + ", ") + "byte " + std::to_string(at) + ": " +
+                      what);
   };
   const auto need = [&](std::size_t size) {
     if (size > end - at) fail("a record that does not end");
@@ -189,19 +216,35 @@ std::optional<Record> CheckpointReader::take(const std::string& path, Code code)
   return {};
 }
 
+std::string generator_text(const autograd::Generator& generator) {
+  std::ostringstream text;
+  text.imbue(std::locale::classic());
+  text.exceptions(std::ios::badbit);  // it runs out of memory in silence otherwise
+  text << generator;
+  return std::move(text).str();
+}
+
 void CheckpointReader::generator(const std::string& path, autograd::Generator& member) {
   const auto text = take(path, Code::text);
   if (!text) return;
   std::istringstream stream{std::string(text->bytes)};
+  stream.imbue(std::locale::classic());
   autograd::Generator value;
-  if (!(stream >> value)) return problem(path + " is no state of a generator");
-  later([&member, value] { member = value; });
+  if (!(stream >> value) || stream.peek() != std::istringstream::traits_type::eof())
+    return problem(path + " is no state of a generator");
+  later([&member, value]() noexcept { member = value; });
 }
 
-void CheckpointReader::commit(const std::string& source) const {
+CheckpointReader::~CheckpointReader() {
+  for (auto undo = undos_.rbegin(); undo != undos_.rend(); ++undo) (*undo)();
+}
+
+void CheckpointReader::commit(const std::string& source) {
   std::string all = problems_;
   for (const auto& [name, record] : *records_) all += (all.empty() ? "" : ", ") + name + " is unexpected";
   if (!all.empty()) throw FormatError("load_checkpoint: " + source + ": " + all);
+  for (const auto& begin : begins_) begin();
+  undos_.clear();
   for (const auto& set : commits_) set();
 }
 

@@ -24,6 +24,7 @@
 // types with a visit_state() of their own.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -34,7 +35,6 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -43,6 +43,7 @@
 
 #include "autograd/error.hpp"
 #include "autograd/ops/random.hpp"
+#include "nn/io/parameter_data.hpp"
 #include "nn/module.hpp"
 
 namespace nn::io {
@@ -72,7 +73,9 @@ void append_record(std::string& payload, const std::string& name, Code code, con
                    std::string_view bytes);
 /// The complete file around the records.
 std::string checkpoint_file(std::string_view payload);
-/// Keeps the file that was there as `<path>.previous`.
+/// The state of a generator, the same in every locale.
+std::string generator_text(const autograd::Generator& generator);
+/// Keeps the file that was there as `<path>.previous`, unless it is damaged.
 void write_checkpoint(std::string_view payload, const std::filesystem::path& path);
 /// The bytes of the newest file that is whole: `path`, or else `<path>.previous`. Throws FormatError.
 std::string read_checkpoint(const std::filesystem::path& path, std::filesystem::path& found);
@@ -131,9 +134,8 @@ class CheckpointWriter {
     } else if constexpr (std::is_same_v<V, std::string>) {
       append_record(payload_, path, Code::text, {member.size()}, member);
     } else if constexpr (std::is_same_v<V, autograd::Generator>) {
-      std::ostringstream text;
-      text << member;
-      append_record(payload_, path, Code::text, {text.str().size()}, text.str());
+      const std::string text = generator_text(member);
+      append_record(payload_, path, Code::text, {text.size()}, text);
     } else if constexpr (nn::detail::is_parameter<V>) {
       numbers(path, member.shape(), std::span(member.value().data(), member.size()));
     } else if constexpr (is_span<V>) {
@@ -174,47 +176,45 @@ class CheckpointWriter {
   std::string prefix_;
 };
 
-/// A visitor that reads: what is found is kept aside until everything was found, then commit() sets it all.
+/// A visitor that reads: what is found is kept aside until everything was found, then commit() sets it all. Whatever
+/// can fail, for want of memory above all, has been done by then.
 class CheckpointReader {
  public:
   explicit CheckpointReader(Records& records) : records_(&records), root_(this) {}
+  CheckpointReader(const CheckpointReader&) = delete;
+  CheckpointReader& operator=(const CheckpointReader&) = delete;
+  ~CheckpointReader();
 
   template <class U>
   void operator()(const std::string& name, U&& member) {
     using V = std::remove_cvref_t<U>;
     const std::string path = prefix_ + name;
     if constexpr (Number<V>) {
-      if (const auto values = numbers<V>(path, Shape{})) later([&member, v = (*values)[0]] { member = v; });
+      if (const auto values = numbers<V>(path, Shape{})) later([&member, v = (*values)[0]]() noexcept { member = v; });
     } else if constexpr (std::is_same_v<V, std::string>) {
-      if (const auto text = take(path, Code::text)) later([&member, t = std::string(text->bytes)] { member = t; });
+      if (const auto text = take(path, Code::text))
+        later([&member, t = std::string(text->bytes)]() mutable noexcept { member.swap(t); });
     } else if constexpr (std::is_same_v<V, autograd::Generator>) {
       generator(path, member);
     } else if constexpr (nn::detail::is_parameter<V>) {
       using T = std::remove_cvref_t<decltype(*member.value().data())>;
-      if (auto values = numbers<T>(path, member.shape()))
-        later([&member, v = std::move(*values)] {
-          member.update([&](auto& target) { std::copy(v.begin(), v.end(), target.data()); });
-        });
+      if (auto values = numbers<T>(path, member.shape())) {
+        const auto to = std::make_shared<T*>();
+        root_->begins_.emplace_back([&member, to] { *to = begin_update(member); });
+        later([to, v = std::move(*values)]() noexcept { std::copy(v.begin(), v.end(), *to); });
+      }
     } else if constexpr (is_span<V>) {
       if (auto values = numbers<typename V::value_type>(path, Shape{member.size()}))
-        later([member, v = std::move(*values)] { std::copy(v.begin(), v.end(), member.begin()); });
+        later([member, v = std::move(*values)]() noexcept { std::copy(v.begin(), v.end(), member.begin()); });
     } else if constexpr (is_vector<V>) {
       if constexpr (Number<typename V::value_type> && !std::is_same_v<V, std::vector<bool>>) {
         if (auto values = numbers<typename V::value_type>(path, {}))
-          later([&member, v = std::move(*values)]() mutable { member = std::move(v); });
+          later([&member, v = std::move(*values)]() mutable noexcept { member.swap(v); });
       } else {
         elements(name, path, member);
       }
     } else if constexpr (is_optional<V>) {
-      const auto there = numbers<bool>(path + ".there", Shape{});
-      if (there && (*there)[0]) {
-        // Constructed at once, because its parts are set later.
-        const auto value = std::make_shared<typename V::value_type>();
-        (*this)(name, *value);
-        later([&member, value] { member = std::move(*value); });
-      } else {
-        later([&member] { member.reset(); });
-      }
+      optional(name, path, member);
     } else if constexpr (Stateful<V>) {
       V::visit_state(member, CheckpointReader(*this, path + "."));
     } else {
@@ -224,7 +224,7 @@ class CheckpointReader {
   }
 
   /// Sets everything. Throws FormatError, and sets nothing, where the file and the state differ.
-  void commit(const std::string& source) const;
+  void commit(const std::string& source);
 
  private:
   CheckpointReader(CheckpointReader& parent, std::string prefix)
@@ -233,7 +233,11 @@ class CheckpointReader {
   /// The record of that name and type, which is then used up.
   std::optional<Record> take(const std::string& path, Code code);
   void problem(const std::string& text) { root_->problems_ += (root_->problems_.empty() ? "" : ", ") + text; }
-  void later(std::function<void()> set) { root_->commits_.push_back(std::move(set)); }
+  template <class Set>
+  void later(Set set) {
+    static_assert(std::is_nothrow_invocable_v<Set&>, "a commit that fails would leave half a state");
+    root_->commits_.push_back(std::move(set));
+  }
   void generator(const std::string& path, autograd::Generator& member);
 
   /// The numbers of a record; without a shape any list will do.
@@ -265,30 +269,41 @@ class CheckpointReader {
     if (!size) return;
     if ((*size)[0] > records_->size()) return problem(path + " has fewer elements than it says");
     // Constructed at once, because their parts are set later.
-    using Element = typename V::value_type;
-    const auto values = std::make_shared<std::vector<std::unique_ptr<Element>>>();
-    for (std::size_t k = 0; k < (*size)[0]; ++k) {
-      values->push_back(std::make_unique<Element>());
-      (*this)(name + "." + std::to_string(k), *values->back());
+    const auto values = std::make_shared<V>((*size)[0]);
+    if constexpr (std::is_same_v<V, std::vector<bool>>) {
+      for (std::size_t k = 0; k < values->size(); ++k)
+        if (const auto truth = numbers<bool>(path + "." + std::to_string(k), Shape{})) (*values)[k] = (*truth)[0];
+    } else {
+      for (std::size_t k = 0; k < values->size(); ++k) (*this)(name + "." + std::to_string(k), (*values)[k]);
     }
-    later([&member, values] {
-      V result;
-      for (const auto& value : *values) result.push_back(std::move(*value));
-      member = std::move(result);
-    });
+    later([&member, values]() noexcept { member.swap(*values); });
+  }
+
+  template <class V>
+  void optional(const std::string& name, const std::string& path, V& member) {
+    const auto there = numbers<bool>(path + ".there", Shape{});
+    if (!there || !(*there)[0]) return later([&member]() noexcept { member.reset(); });
+    if (!member) {
+      // Constructed at once, because its parts are set later; taken back if it does not come to that.
+      root_->undos_.emplace_back([&member]() noexcept { member.reset(); });
+      member.emplace();
+    }
+    (*this)(name, *member);
   }
 
   Records* records_;
   CheckpointReader* root_;
   std::string prefix_;
   std::string problems_;
-  std::vector<std::function<void()>> commits_;
+  std::vector<std::function<void()>> begins_, commits_, undos_;
 };
 
 }  // namespace detail
 
 /// Writes a new file, makes sure that it is on the disk, and puts it in the place of the old one, which is kept as
-/// `<path>.previous`: at every instant one of the two is whole. Throws Error, with the system's reason, if it can not.
+/// `<path>.previous` unless it is damaged: at every instant one of the two is whole. Where `path` is a link, both are
+/// where it points. Only one process may save to a path at a time. Throws Error, with the system's reason, if it can
+/// not; see replace_file() for what is left then.
 template <Stateful S>
 void save_checkpoint(const S& state, const std::filesystem::path& path) {
   std::string payload;
@@ -297,8 +312,9 @@ void save_checkpoint(const S& state, const std::filesystem::path& path) {
 }
 
 /// Sets the state from `path`, or from `<path>.previous` where that is missing or damaged, and returns which it was.
-/// Throws FormatError, and then the state is what it was: if neither is whole, for a version of the future, and for a
-/// file of another state, with every name, type and shape that differs.
+/// Throws FormatError, and then the state is what it was: if neither is whole, for a whole file of another version, and
+/// for a file of another state, with every name, type and shape that differs. The state is what it was after
+/// std::bad_alloc, too.
 template <Stateful S>
 std::filesystem::path load_checkpoint(S& state, const std::filesystem::path& path) {
   std::filesystem::path found;

@@ -11,6 +11,7 @@
 
 #include "autograd/error.hpp"
 #include "nn/io/network.hpp"
+#include "nn/io/parameter_data.hpp"
 #include "nn/module.hpp"
 
 namespace nn::io {
@@ -74,17 +75,18 @@ Dtype dtype_of(const Parameter<T>&) {
   return std::is_same_v<T, float> ? Dtype::float32 : Dtype::float64;
 }
 
-/// Sets every parameter from `tensor_of(name)`, of the same size.
+/// Sets every parameter from `tensor_of(name)`, of the same size. What can fail does so before the first one is set.
 template <class TensorOf>
 void assign(const Contents& model, TensorOf tensor_of) {
+  std::vector<std::pair<std::variant<float*, double*>, const std::vector<double>*>> updates;
   for (const auto& [name, parameter] : model.parameters)
+    std::visit([&, &name = name](auto* p) { updates.emplace_back(begin_update(*p), &tensor_of(name)); }, parameter);
+  for (const auto& [numbers, values] : updates)
     std::visit(
-        [&values = tensor_of(name)]<class T>(Parameter<T>* p) {
-          p->update([&](auto& target) {
-            std::transform(values.begin(), values.end(), target.data(), [](double v) { return static_cast<T>(v); });
-          });
+        [&values = *values]<class T>(T* to) noexcept {
+          std::transform(values.begin(), values.end(), to, [](double value) { return static_cast<T>(value); });
         },
-        parameter);
+        numbers);
 }
 
 }  // namespace detail
