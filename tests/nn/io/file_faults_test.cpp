@@ -289,9 +289,11 @@ struct Writer {
     process = 0;
   }
 
+  /// A temporary file that is being written, and so locked: between the two the next one to come may remove it, and its
+  /// maker makes another.
   static std::string found(const Folder& folder) {
     for (const std::string& name : folder.files())
-      if (name.ends_with(".tmp")) return name;
+      if (name.ends_with(".tmp") && fs::file_size(folder.path / name) > 0) return name;
     return {};
   }
 };
