@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <filesystem>
+#include <new>
 #include <string>
 
 #include "autograd/error.hpp"
@@ -165,6 +166,9 @@ int main(int argc, char** argv) {
     return convert(options);
   } catch (const autograd::Error& error) {
     fmt::print(stderr, "convert: {}\n", error.what());
+    return 2;
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "convert: the file does not fit into memory\n");
     return 2;
   }
 }

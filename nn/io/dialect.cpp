@@ -69,11 +69,12 @@ constexpr std::array entries{
     Entry{"guitarml", "a GuitarML model", lstm | gru_after | rnn_tanh | skip, dialects::write_guitarml,
           dialects::read_guitarml},
     Entry{"nam", "a Neural Amp Modeler (.nam) model", lstm | state, dialects::write_nam, dialects::read_nam},
-    Entry{"keras", "a Keras model", all_kinds | gru_before | activation, dialects::write_keras, dialects::read_keras},
+    Entry{"keras", "a Keras model", all_kinds | gru_before | bidirectional | activation, dialects::write_keras,
+          dialects::read_keras},
     Entry{"onnx", "an ONNX model", all_kinds | gru_before | bidirectional | activation | skip | gain,
           dialects::write_onnx, dialects::read_onnx},
-    Entry{"tfjs", "a TensorFlow.js model", lstm | gru_before | rnn_tanh | rnn_relu | activation, dialects::write_tfjs,
-          dialects::read_tfjs},
+    Entry{"tfjs", "a TensorFlow.js model", lstm | gru_before | rnn_tanh | rnn_relu | bidirectional | activation,
+          dialects::write_tfjs, dialects::read_tfjs},
     Entry{"safetensors", "a safetensors file", all_kinds | bidirectional | projection, nullptr, nullptr},
 };
 
@@ -172,8 +173,7 @@ Network read_network(const dialects::Input& input, Dialect dialect, const Import
     network = entry(dialect).read(input);
     const bool named = std::all_of(network.layers.begin(), network.layers.end(),
                                    [](const Layer& layer) { return !layer.name.empty(); });
-    if (!named || dialect == Dialect::keras || dialect == Dialect::tfjs || dialect == Dialect::onnx)
-      name_layers(network);
+    if (!named || dialect == Dialect::onnx) name_layers(network);
   }
   take_sample_rate<FormatError>(network, input.where());
   const std::vector<std::string> problems = faults(network);

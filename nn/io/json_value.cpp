@@ -336,6 +336,7 @@ std::vector<std::size_t> JsonNode::extents() const {
   std::vector<std::size_t> result;
   if (!value_) return result;
   if (const auto* const tensor = std::get_if<std::unique_ptr<Tensor>>(&value_->data)) {
+    if ((*tensor)->shape.rank() != 1) problem("expected a list of whole numbers, not of lists");
     for (const double value : (*tensor)->values) {
       JsonValue extent{value, value_->byte};
       result.push_back(JsonNode(*document_, &extent, pointer_ + '/' + std::to_string(result.size())).whole());

@@ -1,8 +1,12 @@
 // Writes random networks in the formats that other programs load, with what they must answer: export_models FOLDER.
+// Reads what other programs have made, of which each must pass its self-test, or, if its name begins with "refused", be
+// refused: export_models --read FOLDER.
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "autograd/error.hpp"
 #include "nn/infer/stream.hpp"
 #include "nn/io/dialect.hpp"
 #include "nn/io/networks.hpp"
@@ -11,7 +15,32 @@ using namespace networks;
 using nn::io::Activation;
 using nn::io::Dialect;
 
-int main(int, char** argv) {
+namespace {
+
+int read_all(const std::filesystem::path& folder) {
+  int wrong = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    const std::filesystem::path& path = entry.path();
+    if (path.extension() != ".json") continue;
+    const bool refused = path.stem().string().starts_with("refused");
+    std::string answer = "answers as there";
+    bool right = !refused;
+    try {
+      if (!nn::io::load(path).self_test) throw std::runtime_error("no self-test");
+    } catch (const std::exception& error) {
+      answer = error.what();
+      right = refused && dynamic_cast<const autograd::FormatError*>(&error);
+    }
+    std::printf("%s%s: %s\n", right ? "" : "WRONG: ", path.string().c_str(), answer.c_str());
+    wrong += !right;
+  }
+  return wrong ? 1 : 0;
+}
+
+}  // namespace
+
+int main(int count, char** argv) {
+  if (count == 3 && std::string(argv[1]) == "--read") return read_all(argv[2]);
   const std::filesystem::path folder = argv[1];
   std::filesystem::create_directories(folder);
   struct Case {
@@ -41,7 +70,10 @@ int main(int, char** argv) {
       {"rnn_relu", random_network(2, {{rnn, 3, true, 1, Activation::relu}, {linear, 1}}), {native, keras, onnx, tfjs}},
       {"bidirectional",
        random_network(2, {{lstm, 4, true, 2}, {lstm, 4, true, 2}, {gru, 3, true, 2}, {linear, 1}}),
-       {native, state_dict, onnx, safetensors}},
+       {native, state_dict, keras, onnx, safetensors}},
+      {"bidirectional_before",
+       random_network(2, {{lstm, 4, true, 2}, {gru, 3, false, 2}, {rnn, 3, true, 2}, {linear, 1}}),
+       {native, keras, onnx, tfjs}},
       {"projection",
        random_network(2, {{lstm, 6, true, 1, Activation::none, 2}, {linear, 1}}),
        {native, state_dict, safetensors}},

@@ -21,11 +21,13 @@ for (const { name, file, path: modelPath, input, output } of cases('tfjs')) {
 }
 
 for (const { name, file, input, output } of cases('keras')) {
-  const model = JSON.parse(file.toString());
-  if (model.config.layers.some((layer) => layer.config.reset_after)) continue; // GRUs that tfjs does not have
-  const { class_name, config } = model;
-  const loaded = await tf.loadLayersModel(tf.io.fromMemory({ modelTopology: { class_name, config } }));
+  const { class_name, config, weights } = JSON.parse(file.toString());
+  const [{ config: { batch_shape } }, ...layers] = config.layers; // an InputLayer of Keras 3
+  if (layers.some(({ config: { reset_after, layer } }) => reset_after || layer?.config.reset_after)) continue; // GRUs that tfjs does not have
+  layers[0].config.batch_input_shape = batch_shape;
+  const modelTopology = { class_name, config: { ...config, layers } };
+  const loaded = await tf.loadLayersModel(tf.io.fromMemory({ modelTopology }));
   for (const layer of loaded.layers)
-    layer.setWeights(Object.values(model.weights[layer.name]).map((array) => tf.tensor(array)));
+    layer.setWeights(Object.values(weights[layer.name]).map((array) => tf.tensor(array)));
   report('keras layout in tfjs', name, [...loaded.predict(tf.tensor3d([input])).dataSync()], output.flat());
 }

@@ -1,5 +1,7 @@
 // What several formats share: self-tests, metadata, names of layers.
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "nn/io/dialects/dialects.hpp"
 #include "nn/io/json_scanner.hpp"
@@ -81,13 +83,15 @@ void read_extras(const JsonNode& root, Network& network) {
 
 std::vector<std::string> distinct_names(const Network& network) {
   std::vector<std::string> result;
+  std::set<std::string> taken;
+  std::map<std::string, int> counts;  // how often a name has come so far
   for (const Layer& layer : network.layers) {
     std::string base = layer.name.empty() ? name(layer.kind) : layer.name;
-    std::replace(base.begin(), base.end(), '.', '_');
+    for (char& c : base)
+      if (c == '.' || c == '/') c = '_';  // which other programs divide names by
     std::string distinct = base;
-    for (int count = 1; std::find(result.begin(), result.end(), distinct) != result.end(); ++count)
-      distinct = base + '_' + std::to_string(count);
-    result.push_back(distinct);
+    for (int& count = counts[base]; !taken.insert(distinct).second;) distinct = base + '_' + std::to_string(++count);
+    result.push_back(std::move(distinct));
   }
   return result;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace nn::io::dialects {
 
@@ -10,111 +11,134 @@ namespace {
 
 constexpr std::array classes{"LSTM", "GRU", "SimpleRNN", "Dense"};  // in the order of Layer::Kind
 
-/// One layer of the topology; nothing if it has no weights of its own or can not be converted.
-std::optional<Layer> read_layer(const JsonNode& node, std::size_t& width, std::vector<Layer>& before) {
-  const std::string type = node.at("class_name").text();
-  const JsonNode config = node.at("config");
-  for (const char* key : {"batch_input_shape", "batch_shape"})
-    if (const JsonNode shape = config.find(key)) {
-      const std::vector<std::size_t> extents = shape.extents();
-      if (extents.size() != 3 || extents.back() == 0)
-        shape.problem("expected (batch, time, features), with a number of features");
-      else
-        width = extents.back();
-    }
-  if (type == "InputLayer" || type == "Dropout") return {};
-  const JsonNode activation_node = config.find("activation");
-  const std::string activation_name = activation_node ? activation_node.text() : type == "Dense" ? "linear" : "tanh";
-  const auto activation = activation_named(activation_name);
-  if (type == "Activation" && activation && !before.empty() && !before.back().recurrent()) {
-    before.back().activation = *activation;
-    return {};
+/// One object of the list of layers, with the keys by which Keras 3 finds its class.
+class LayerText {
+ public:
+  LayerText(JsonWriter& json, KerasFlavour flavour, const char* type, const std::string& name, Dtype dtype)
+      : json_(json), flavour_(flavour) {
+    json.object();
+    if (flavour == KerasFlavour::keras) json.key("module").value("keras.layers");
+    json.key("class_name").value(type);
+    json.key("config").object();
+    json.key("name").value(name);
+    if (flavour == KerasFlavour::keras) json.key("dtype").value(dtype == Dtype::float32 ? "float32" : "float64");
   }
-  const std::string inner = type == "TimeDistributed" ? "Dense" : type;
-  const auto kind = std::find(classes.begin(), classes.end(), inner);
-  if (kind == classes.end()) {
-    node.find("class_name").problem("found \"" + type + "\"; LSTM, GRU, SimpleRNN and Dense can be converted");
-    return {};
+  void close() {
+    json_.close();
+    if (flavour_ == KerasFlavour::keras) json_.key("registered_name").null();
+    json_.close();
   }
-  Layer layer{.kind = static_cast<Layer::Kind>(kind - classes.begin()), .name = config.at("name").text()};
-  layer.input_size = width;
-  layer.size = width = config.at("units").whole();
-  if (layer.size == 0) config.find("units").problem("must be positive");
-  if (layer.input_size == 0) node.problem("nothing says how many features the layer reads");
+
+ private:
+  JsonWriter& json_;
+  KerasFlavour flavour_;
+};
+
+void write_options(JsonWriter& json, const Layer& layer) {
+  json.key("units").value(layer.size);
   const bool gated = layer.kind == Layer::Kind::lstm || layer.kind == Layer::Kind::gru;
-  if (!activation || (gated && activation != Activation::tanh) ||
-      (layer.kind == Layer::Kind::rnn && activation != Activation::tanh && activation != Activation::relu))
-    activation_node.problem("activation \"" + activation_name + "\" can not be converted");
-  else if (!gated)
-    layer.activation = *activation;
-  if (const JsonNode gate = config.find("recurrent_activation"); gated && gate && gate.text() != "sigmoid")
-    gate.problem("found \"" + gate.text() + "\", expected sigmoid");
-  if (const JsonNode reset = config.find("reset_after"); layer.kind == Layer::Kind::gru)
-    layer.reset_after = reset && reset.truth();
-  if (const JsonNode bias = config.find("use_bias"); bias && !bias.truth())
-    bias.problem("layers without a bias can not be converted");
-  if (const JsonNode back = config.find("go_backwards"); back && back.truth())
-    back.problem("a layer that goes backwards can not be converted");
-  return layer;
+  const char* const activation = layer.activation == Activation::none ? "linear" : name(layer.activation);
+  json.key("activation").value(gated ? "tanh" : activation);
+  if (gated) json.key("recurrent_activation").value("sigmoid");  // tfjs would take hardSigmoid
+  json.key("use_bias").value(true);
+  if (layer.recurrent()) json.key("return_sequences").value(true);
+  if (layer.kind == Layer::Kind::gru) json.key("reset_after").value(layer.reset_after);
 }
 
 }  // namespace
 
-std::vector<std::string> array_names(const Layer& layer) {
-  if (!layer.recurrent()) return {"kernel", "bias"};
-  return {"kernel", "recurrent_kernel", "bias"};
+std::vector<std::string> KerasLayer::names() const {
+  std::vector<std::string> names{"kernel"};
+  if (layer.recurrent()) names.push_back("recurrent_kernel");
+  if (bias) names.push_back("bias");
+  if (layer.directions.size() == 1) return names;
+  std::vector<std::string> both;
+  for (const char* const direction : {"forward_", "backward_"})
+    for (const std::string& name : names) both.push_back(direction + name);
+  return both;
 }
 
-void write_sequential(JsonWriter& json, const Network& network) {
+std::vector<Shape> KerasLayer::shapes() const {
+  std::vector<Shape> one = layout_shapes(layer, keras_layout), all;
+  if (!bias) one.pop_back();
+  for (std::size_t d = 0; d < layer.directions.size(); ++d) all.insert(all.end(), one.begin(), one.end());
+  return all;
+}
+
+std::vector<Tensor> KerasLayer::tensors(Dtype dtype) const {
+  std::vector<Tensor> all;
+  for (const Arrays& arrays : layer.directions)
+    for (Tensor& tensor : to_layout(layer, arrays, keras_layout, dtype)) all.push_back(std::move(tensor));
+  return all;
+}
+
+void KerasLayer::take(std::vector<Tensor> tensors) {
+  const std::size_t count = tensors.size() / layer.directions.size();
+  for (std::size_t d = 0; d < layer.directions.size(); ++d) {
+    std::vector<Tensor> one;
+    for (std::size_t a = 0; a < count; ++a) one.push_back(std::move(tensors[d * count + a]));
+    if (!bias) one.push_back(zero_tensor(layout_shapes(layer, keras_layout).back()));
+    layer.directions[d] = from_layout(layer, std::move(one), keras_layout);
+    if (!bias) layer.directions[d].bias_ih = layer.directions[d].bias_hh = {};
+  }
+}
+
+Network in_a_row(std::vector<KerasLayer> layers, Dtype dtype) {
+  Network network{.dtype = dtype};
+  for (KerasLayer& layer : layers) network.layers.push_back(std::move(layer.layer));
+  return network;
+}
+
+void write_topology(JsonWriter& json, const Network& network, KerasFlavour flavour) {
   const std::vector<std::string> names = distinct_names(network);
+  const bool keras = flavour == KerasFlavour::keras;
+  const std::string input_shape = "[null, null, " + std::to_string(network.input_size()) + "]";
+  if (keras) json.key("module").value("keras");
   json.key("class_name").value("Sequential");
   json.key("config").object();
   json.key("name").value("network");
   json.key("layers").list();
-  const std::string input_shape = "[null, null, " + std::to_string(network.input_size()) + "]";
+  if (keras) {
+    std::string input = "input";
+    while (std::find(names.begin(), names.end(), input) != names.end()) input += '_';
+    LayerText text(json, flavour, "InputLayer", input, network.dtype);
+    json.key("batch_shape").raw(input_shape);
+    text.close();
+  }
   for (std::size_t k = 0; k < network.layers.size(); ++k) {
     const Layer& layer = network.layers[k];
-    json.object();
-    json.key("class_name").value(classes[static_cast<std::size_t>(layer.kind)]);
-    json.key("config").object();
-    json.key("name").value(names[k]);
-    if (k == 0) json.key("batch_input_shape").raw(input_shape);
-    json.key("units").value(layer.size);
-    const bool gated = layer.kind == Layer::Kind::lstm || layer.kind == Layer::Kind::gru;
-    const char* const activation = layer.activation == Activation::none ? "linear" : name(layer.activation);
-    json.key("activation").value(gated ? "tanh" : activation);
-    if (gated) json.key("recurrent_activation").value("sigmoid");  // tfjs would take hardSigmoid
-    json.key("use_bias").value(true);
-    if (layer.recurrent()) json.key("return_sequences").value(true);
-    if (layer.kind == Layer::Kind::gru) json.key("reset_after").value(layer.reset_after);
-    json.close().close();
+    const char* const type = classes[static_cast<std::size_t>(layer.kind)];
+    const bool both = layer.directions.size() == 2;
+    LayerText text(json, flavour, both ? "Bidirectional" : type, names[k], network.dtype);
+    if (k == 0 && !keras) json.key("batch_input_shape").raw(input_shape);
+    if (both) {
+      json.key("merge_mode").value("concat");
+      json.key("layer");
+      LayerText inner(json, flavour, type, names[k], network.dtype);
+      write_options(json, layer);
+      inner.close();
+    } else {
+      write_options(json, layer);
+    }
+    text.close();
   }
   json.close().close();
-}
-
-std::vector<Layer> read_sequential(const JsonNode& node) {
-  std::vector<Layer> layers;
-  if (const JsonNode type = node.at("class_name"); type && type.text() != "Sequential")
-    type.problem("found \"" + type.text() + "\", expected Sequential");
-  std::size_t width = 0;
-  for (const JsonNode& item : node.at("config").at("layers").items())
-    if (auto layer = read_layer(item, width, layers)) layers.push_back(std::move(*layer));
-  return layers;
+  if (keras) json.key("registered_name").null();
 }
 
 Files write_keras(const Output& output) {
   const Network& network = output.network;
   JsonWriter json(output.who);
   json.object();
-  write_sequential(json, network);
+  write_topology(json, network, KerasFlavour::keras);
   json.key("weights").object();
   const std::vector<std::string> names = distinct_names(network);
   for (std::size_t k = 0; k < network.layers.size(); ++k) {
-    const Layer& layer = network.layers[k];
-    const std::vector<Tensor> tensors = to_layout(layer, layer.directions[0], keras_layout, network.dtype);
+    const KerasLayer layer{network.layers[k]};
+    const std::vector<std::string> arrays = layer.names();
+    const std::vector<Tensor> tensors = layer.tensors(network.dtype);
     json.key(names[k]).object();
-    for (std::size_t a = 0; a < tensors.size(); ++a)
-      json.key(array_names(layer)[a]).tensor(names[k], tensors[a], network.dtype);
+    for (std::size_t a = 0; a < tensors.size(); ++a) json.key(arrays[a]).tensor(names[k], tensors[a], network.dtype);
     json.close();
   }
   json.close();
@@ -126,19 +150,35 @@ Files write_keras(const Output& output) {
 
 Network read_keras(const Input& input) {
   JsonDocument document(input.who, input.source, input.bytes, input.dtype);
-  Network network{.dtype = document.dtype(), .layers = read_sequential(document.root())};
-  const JsonNode weights = document.root().at("weights");
-  for (Layer& layer : network.layers) {
-    const JsonNode arrays = weights.at(layer.name);
-    const std::vector<Shape> shapes = layout_shapes(layer, keras_layout);
-    std::vector<Tensor> tensors;
+  const JsonNode root = document.root();
+  allow_keys(root, {"module", "class_name", "config", "registered_name", "build_config", "compile_config",
+                    "keras_version", "backend", "weights", "metadata", "self_test"});
+  std::vector<KerasLayer> layers = read_topology(root, KerasFlavour::keras);
+  const JsonNode weights = root.at("weights");
+  std::map<std::string, JsonNode> found;
+  if (weights)
+    for (auto& [name, arrays] : weights.members()) found.emplace(name, arrays);
+  for (KerasLayer& layer : layers) {
+    const auto arrays = found.find(layer.layer.name);
+    if (arrays == found.end()) {
+      weights.problem(layer.layer.name + " is missing");
+      continue;
+    }
     const std::size_t problems = document.problems().size();
-    for (std::size_t k = 0; k < shapes.size(); ++k)
-      tensors.push_back(arrays.at(array_names(layer)[k]).tensor(shapes[k]));
-    if (arrays && document.problems().size() == problems)
-      layer.directions = {from_layout(layer, std::move(tensors), keras_layout)};
+    const std::vector<std::string> names = layer.names();
+    const std::vector<Shape> shapes = layer.shapes();
+    std::vector<Tensor> tensors;
+    for (std::size_t k = 0; k < shapes.size(); ++k) tensors.push_back(arrays->second.at(names[k]).tensor(shapes[k]));
+    for (const auto& [name, array] : arrays->second.members())
+      if (std::find(names.begin(), names.end(), name) == names.end())
+        array.problem(layer.layer.name + " has no array of that name");
+    if (document.problems().size() == problems) layer.take(std::move(tensors));
+    found.erase(arrays);
   }
-  read_extras(document.root(), network);
+  for (const auto& [name, arrays] : found)
+    if (!arrays.members().empty()) arrays.problem("no layer of that name has weights");
+  Network network = in_a_row(std::move(layers), document.dtype());
+  read_extras(root, network);
   document.finish();
   return network;
 }

@@ -1,10 +1,119 @@
-// TensorFlow.js layers models: a description in JSON, and the numbers in a file beside it.
+// TensorFlow.js layers models: a description in JSON, and the numbers in files beside it.
 #include <algorithm>
 #include <cstring>
+#include <map>
+#include <set>
 
 #include "nn/io/dialects/keras.hpp"
+#include "nn/io/json_scanner.hpp"
 
 namespace nn::io::dialects {
+
+namespace {
+
+/// What an array is called in the manifest: "lstm/kernel", "lstm/forward_lstm/kernel".
+std::string manifest_name(const std::string& layer, const std::string& array) {
+  for (const char* const direction : {"forward_", "backward_"})
+    if (array.starts_with(direction))
+      return layer + '/' + direction + layer + '/' + array.substr(std::strlen(direction));
+  return layer + '/' + array;
+}
+
+/// An array of the manifest, and where its numbers are.
+struct Place {
+  JsonNode node;
+  std::size_t offset;
+  Shape shape;
+};
+
+using Places = std::map<std::pair<std::string, std::string>, Place>;  // by layer and array, as KerasLayer names them
+
+/// The layer and array of a name: "lstm/lstm_cell_3/kernel", as converters write it, is the kernel of lstm, and
+/// "both/forward_lstm/kernel" the forward_kernel of both.
+std::pair<std::string, std::string> layer_and_array(std::string name, const std::set<std::string>& layers) {
+  const auto take_last = [&name] {
+    const std::size_t at = name.rfind('/');
+    std::string last = name.substr(at == std::string::npos ? 0 : at + 1);
+    name.resize(at == std::string::npos ? 0 : at);
+    return last;
+  };
+  std::string array = take_last();
+  for (int inner = 0; inner < 2 && !layers.contains(name); ++inner) {
+    const std::string part = take_last();
+    for (const char* const direction : {"forward_", "backward_"})
+      if (part.starts_with(direction)) return {name, direction + array};
+  }
+  return {name, array};
+}
+
+/// The bytes of the files of one group of the manifest.
+void append_files(const JsonNode& group, const Input& input, std::set<std::string>& read, std::string& bytes) {
+  for (const JsonNode& path : group.at("paths").items()) {
+    std::string name = path.text();
+    while (name.starts_with("./")) name.erase(0, 2);
+    if (name.empty() || name == "." || name == ".." || name.find_first_of("/\\") != std::string::npos)
+      path.problem("expected the name of a file in the same folder");
+    else if (!read.insert(name).second)
+      path.problem(shown(name) + " is named twice");
+    else if (!input.sibling)
+      path.problem("the numbers are in another file, and this one was given alone");
+    else
+      bytes += input.sibling(name);
+  }
+}
+
+/// The arrays of one group, whose numbers begin at `offset`.
+void add_places(const JsonNode& group, std::size_t offset, std::size_t end, const std::set<std::string>& layers,
+                Places& places) {
+  for (const JsonNode& weight : group.at("weights").items()) {
+    allow_keys(weight, {"name", "shape", "dtype", "quantization"});
+    const std::string name = weight.at("name").text();
+    if (const JsonNode type = weight.at("dtype"); type && type.text() != "float32")
+      type.problem(name + ": found \"" + type.text() + "\", expected float32");
+    if (const JsonNode quantization = weight.find("quantization"))
+      quantization.problem(name + ": quantized numbers can not be converted; convert the model without quantization");
+    const std::vector<std::size_t> extents = weight.at("shape").extents();
+    std::size_t left = (end - offset) / 4, size = 1;
+    bool fits = extents.size() <= Shape::max_rank;
+    for (const std::size_t extent : extents) {
+      fits = fits && (extent == 0 || size <= left / extent);
+      size = fits ? size * extent : 0;
+    }
+    if (!fits || size > left) {
+      weight.find("shape").problem(name + ": more than the " + std::to_string(end - offset) + " bytes that are left");
+      continue;
+    }
+    if (!places.emplace(layer_and_array(name, layers), Place{weight, offset, Shape(extents.begin(), extents.end())})
+             .second)
+      weight.problem(name + ": the array is there already");
+    offset += 4 * size;
+  }
+  if (offset != end) group.problem(std::to_string(end - offset) + " bytes of numbers are left over");
+}
+
+Tensor tensor_at(const Place& place, const std::string& bytes) {
+  Tensor tensor = zero_tensor(place.shape);
+  for (std::size_t k = 0; k < tensor.values.size(); ++k) {
+    float value;
+    std::memcpy(&value, bytes.data() + place.offset + 4 * k, 4);
+    tensor.values[k] = static_cast<double>(value);
+  }
+  return tensor;
+}
+
+/// The description as TensorFlow.js writes it, or within "model_config", as converters from Keras do.
+JsonNode topology_of(const JsonNode& root) {
+  const JsonNode topology = root.at("modelTopology");
+  allow_keys(topology, {"class_name", "config", "keras_version", "backend", "model_config", "training_config", "module",
+                        "registered_name", "build_config", "compile_config"});
+  const JsonNode inner = topology.find("model_config");
+  if (!inner) return topology;
+  allow_keys(inner, {"class_name", "config", "keras_version", "backend", "module", "registered_name", "build_config",
+                     "compile_config"});
+  return inner;
+}
+
+}  // namespace
 
 Files write_tfjs(const Output& output) {
   const Network& network = output.network;
@@ -16,18 +125,19 @@ Files write_tfjs(const Output& output) {
   json.key("generatedBy").value("Wengert");
   json.key("convertedBy").null();
   json.key("modelTopology").object();
-  write_sequential(json, network);
+  write_topology(json, network, KerasFlavour::tfjs);
   json.close();
   json.key("weightsManifest").list().object();
   json.key("paths").list().value(numbers.name).close();
   json.key("weights").list();
   const std::vector<std::string> names = distinct_names(network);
   for (std::size_t k = 0; k < network.layers.size(); ++k) {
-    const Layer& layer = network.layers[k];
-    const std::vector<Tensor> tensors = to_layout(layer, layer.directions[0], keras_layout, Dtype::float32);
+    const KerasLayer layer{network.layers[k]};
+    const std::vector<std::string> arrays = layer.names();
+    const std::vector<Tensor> tensors = layer.tensors(Dtype::float32);
     for (std::size_t a = 0; a < tensors.size(); ++a) {
       json.object();
-      json.key("name").value(names[k] + '/' + array_names(layer)[a]);
+      json.key("name").value(manifest_name(names[k], arrays[a]));
       json.key("shape").shape(tensors[a].shape);
       json.key("dtype").value("float32");
       json.close();
@@ -51,67 +161,45 @@ Files write_tfjs(const Output& output) {
 Network read_tfjs(const Input& input) {
   JsonDocument document(input.who, input.source, input.bytes, input.dtype);
   const JsonNode root = document.root();
-  Network network{.layers = read_sequential(root.at("modelTopology"))};
-  struct Place {
-    std::string name;
-    JsonNode node;
-    std::size_t offset;
-    Shape shape;
-  };
-  std::vector<Place> places;
+  allow_keys(root, {"format", "generatedBy", "convertedBy", "modelTopology", "weightsManifest", "userDefinedMetadata",
+                    "trainingConfig"});
+  if (const JsonNode format = root.find("format"); format && format.text() != "layers-model")
+    format.problem("found \"" + format.text() + "\", expected layers-model");
+  std::vector<KerasLayer> layers = read_topology(topology_of(root), KerasFlavour::tfjs);
+  document.finish();
+  Places places;
+  std::set<std::string> names, read;
+  for (const KerasLayer& layer : layers) names.insert(layer.layer.name);
   std::string bytes;
   for (const JsonNode& group : root.at("weightsManifest").items()) {
-    std::size_t offset = bytes.size();
-    for (const JsonNode& path : group.at("paths").items()) {
-      const std::string name = path.text();
-      if (name.empty() || name.find('/') != std::string::npos || name.find('\\') != std::string::npos)
-        path.problem("expected the name of a file in the same folder");
-      else if (!input.sibling)
-        path.problem("the numbers are in another file, and this one was given alone");
-      else
-        bytes += input.sibling(name);
-    }
-    for (const JsonNode& weight : group.at("weights").items()) {
-      if (const JsonNode type = weight.at("dtype"); type && type.text() != "float32")
-        type.problem("found \"" + type.text() + "\", expected float32");
-      if (weight.find("quantization")) weight.find("quantization").problem("quantized numbers can not be converted");
-      const std::vector<std::size_t> extents = weight.at("shape").extents();
-      double size = 4;
-      for (const std::size_t extent : extents) size *= static_cast<double>(extent);
-      if (extents.size() > Shape::max_rank || size > static_cast<double>(bytes.size() - offset)) {
-        weight.find("shape").problem("more than the " + std::to_string(bytes.size() - offset) + " bytes that are left");
-        continue;
-      }
-      places.push_back({weight.at("name").text(), weight, offset, Shape(extents.begin(), extents.end())});
-      offset += static_cast<std::size_t>(size);
-    }
-    if (offset != bytes.size())
-      group.problem(std::to_string(bytes.size() - offset) + " bytes of numbers are left over");
+    allow_keys(group, {"paths", "weights"});
+    const std::size_t offset = bytes.size();
+    append_files(group, input, read, bytes);
+    add_places(group, offset, bytes.size(), names, places);
   }
   document.finish();
-  for (Layer& layer : network.layers) {
-    const std::vector<Shape> shapes = layout_shapes(layer, keras_layout);
+  for (KerasLayer& layer : layers) {
+    const std::vector<std::string> arrays = layer.names();
+    const std::vector<Shape> shapes = layer.shapes();
     std::vector<Tensor> tensors;
     for (std::size_t a = 0; a < shapes.size(); ++a) {
-      const std::string name = layer.name + '/' + array_names(layer)[a];
-      const auto place = std::find_if(places.begin(), places.end(), [&](const Place& p) { return p.name == name; });
-      if (place == places.end()) {
-        root.at("weightsManifest").problem(name + " is missing");
-      } else if (place->shape != shapes[a]) {
-        place->node.problem("found shape " + to_string(place->shape) + ", expected " + to_string(shapes[a]));
-      } else {
-        Tensor tensor = zero_tensor(shapes[a]);
-        for (std::size_t k = 0; k < tensor.values.size(); ++k) {
-          float value;
-          std::memcpy(&value, bytes.data() + place->offset + 4 * k, 4);
-          tensor.values[k] = static_cast<double>(value);
-        }
-        tensors.push_back(std::move(tensor));
+      const auto found = places.find({layer.layer.name, arrays[a]});
+      if (found == places.end()) {
+        root.at("weightsManifest").problem(manifest_name(layer.layer.name, arrays[a]) + " is missing");
+        continue;
       }
+      const Place& place = found->second;
+      if (place.shape == shapes[a])
+        tensors.push_back(tensor_at(place, bytes));
+      else
+        place.node.problem("found shape " + to_string(place.shape) + ", expected " + to_string(shapes[a]));
+      places.erase(found);
     }
-    if (tensors.size() == shapes.size()) layer.directions = {from_layout(layer, std::move(tensors), keras_layout)};
+    if (tensors.size() == shapes.size()) layer.take(std::move(tensors));
   }
-  if (const JsonNode notes = root.find("userDefinedMetadata")) read_extras(notes, network);
+  for (const auto& [name, place] : places) place.node.problem(place.node.at("name").text() + " belongs to no layer");
+  Network network = in_a_row(std::move(layers), Dtype::float32);
+  if (const JsonNode notes = root.find("userDefinedMetadata"); notes && !notes.null()) read_extras(notes, network);
   document.finish();
   return network;
 }

@@ -160,8 +160,8 @@ TEST_CASE("files of Keras and GuitarML, run by readers of their own") {
   for (const bool reset_after : {true, false}) {
     const Network network = random_network(2, {{gru, 5, reset_after}, {rnn, 4}, {linear, 2}});
     const json file = json::parse(text_of(network, Dialect::keras));
-    CHECK(file["config"]["layers"][0]["config"]["batch_input_shape"] == json::parse("[null, null, 2]"));
-    CHECK(file["config"]["layers"][0]["config"]["reset_after"] == reset_after);
+    CHECK(file["config"]["layers"][0]["config"]["batch_shape"] == json::parse("[null, null, 2]"));
+    CHECK(file["config"]["layers"][1]["config"]["reset_after"] == reset_after);
     const auto arrays = [](const json& named) {
       json list = {named["kernel"], named.value("recurrent_kernel", json()), named["bias"]};
       if (list[1].is_null()) list.erase(1);
@@ -205,7 +205,9 @@ TEST_CASE("every format that can express a network reads back what it wrote") {
        {native, state_dict, guitarml, keras, onnx, tfjs, safetensors}},
       {random_network(2, {{rnn, 4, true, 1, Activation::relu}, {linear, 1}}), {native, keras, onnx, tfjs}},
       {random_network(2, {{lstm, 4, true, 2}, {lstm, 4, true, 2}, {gru, 3, true, 2}, {linear, 1}}),
-       {native, state_dict, onnx, safetensors}},
+       {native, state_dict, keras, onnx, safetensors}},
+      {random_network(2, {{lstm, 4, true, 2}, {gru, 3, false, 2}, {rnn, 3, true, 2}, {linear, 1}}),
+       {native, keras, onnx, tfjs}},
       {random_network(2, {{lstm, 6, true, 1, Activation::none, 2}, {linear, 1}}), {native, state_dict, safetensors}},
       {random_network(2,
                       {{lstm, 6}, {linear, 5, true, 1, Activation::relu}, {linear, 3, true, 1, Activation::softmax}}),
@@ -302,9 +304,8 @@ TEST_CASE("refusals say what, and what to do") {
     CHECK_THROWS_MATCHES(text_of(network, dialect), ValueError, Message(text));
   };
   refused(random_network(1, {{lstm, 8, true, 2}, {linear, 1}}), Dialect::rtneural,
-          "save_rtneural: lstm is bidirectional, which an RTNeural model can not express; native, state_dict, onnx, "
-          "safetensors "
-          "can; write one of these");
+          "save_rtneural: lstm is bidirectional, which an RTNeural model can not express; native, state_dict, keras, "
+          "onnx, tfjs, safetensors can; write one of these");
   refused(random_network(1, {{gru, 8}, {linear, 1}}), Dialect::nam,
           "save_nam: gru is a GRU that resets after the product, which a Neural Amp Modeler (.nam) model can not "
           "express; native, "
