@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/number_text.hpp"
 #include "autograd/step_text.hpp"
 
 namespace autograd {
@@ -49,7 +50,7 @@ std::string site_text(const Tape<T>& tape, std::size_t index) {
 
 template <class T>
 std::string element_text(const T* values, const Finding& finding, const Shape& shape) {
-  return std::to_string(values[finding.at]) + " at " + place(finding.at, shape) + " of " + to_string(shape);
+  return fixed_text(values[finding.at]) + " at " + place(finding.at, shape) + " of " + to_string(shape);
 }
 
 }  // namespace

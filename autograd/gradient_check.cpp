@@ -9,6 +9,7 @@
 
 #include "autograd/apply.hpp"
 #include "autograd/gradient.hpp"
+#include "autograd/number_text.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/random.hpp"
 #include "autograd/ops/reduction.hpp"
@@ -239,12 +240,11 @@ const GradientComparison& GradientReport::worst() const {
 
 std::ostream& operator<<(std::ostream& out, const GradientReport& report) {
   const GradientComparison& worst = report.worst();
-  out << worst.derivative << " of input " << worst.input << ": worst error " << worst.error
+  out << worst.derivative << " of input " << std::to_string(worst.input) << ": worst error " << number_text(worst.error)
       << " of its norm, at element (";
-  for (std::size_t k = 0; k < worst.index.size(); ++k) out << (k ? ", " : "") << worst.index[k];
-  const auto precision = out.precision(17);
-  out << "): recorded " << worst.recorded << ", " << worst.method << " " << worst.reference;
-  out.precision(precision);
+  for (std::size_t k = 0; k < worst.index.size(); ++k) out << (k ? ", " : "") << std::to_string(worst.index[k]);
+  out << "): recorded " << number_text(worst.recorded, 17) << ", " << worst.method << " "
+      << number_text(worst.reference, 17);
   return out;
 }
 

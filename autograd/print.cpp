@@ -1,4 +1,4 @@
-// tape.print() and the Graphviz graph of a tape.
+// tape.print() and the Graphviz graph of a tape. Numbers go out as text: streams write them as a locale says.
 #include <ostream>
 #include <sstream>
 
@@ -49,8 +49,8 @@ void Tape<T>::write_dot(std::ostream& out) const {
       const SlotId id = step.first_output + k;
       text.append("\n").append(label(*this, id)).append(" ").append(to_string(*slots_[id].shape));
     }
-    out << "  s" << index << " [shape=" << (step.input_count ? "box" : "ellipse") << ", label=" << quoted(text)
-        << "];\n";
+    out << "  s" << std::to_string(index) << " [shape=" << (step.input_count ? "box" : "ellipse")
+        << ", label=" << quoted(text) << "];\n";
   }
   // The step that made each slot.
   std::vector<std::size_t> maker(slots_.size(), 0);
@@ -58,7 +58,7 @@ void Tape<T>::write_dot(std::ostream& out) const {
     for (std::uint32_t k = 0; k < steps_[index].output_count; ++k) maker[steps_[index].first_output + k] = index;
   for (std::size_t index = 0; index < steps_.size(); ++index)
     for (std::uint32_t k = 0; k < steps_[index].input_count; ++k)
-      out << "  s" << maker[input(steps_[index], k)] << " -> s" << index << ";\n";
+      out << "  s" << std::to_string(maker[input(steps_[index], k)]) << " -> s" << std::to_string(index) << ";\n";
   out << "}\n";
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 
 namespace nn::detail {
 
@@ -29,7 +30,7 @@ double sum(const T* values, std::size_t size, F f) {
 
 Norm::Norm(double order) : order_(order) {
   if (!(order > 0))
-    throw ValueError("clip_grad_norm: the order of the norm must be positive, got " + std::to_string(order));
+    throw ValueError("clip_grad_norm: the order of the norm must be positive, got " + autograd::fixed_text(order));
 }
 
 template <class T>
@@ -54,12 +55,13 @@ double Norm::total() const {
 
 double clip_coefficient(double norm, double max_norm) {
   if (!(max_norm >= 0))
-    throw ValueError("clip_grad_norm: max_norm must not be negative, got " + std::to_string(max_norm));
+    throw ValueError("clip_grad_norm: max_norm must not be negative, got " + autograd::fixed_text(max_norm));
   return std::isfinite(norm) ? std::min(1.0, max_norm / (norm + 1e-6)) : 1;
 }
 
 void check_clip_value(double limit) {
-  if (!(limit >= 0)) throw ValueError("clip_grad_value: the limit must not be negative, got " + std::to_string(limit));
+  if (!(limit >= 0))
+    throw ValueError("clip_grad_value: the limit must not be negative, got " + autograd::fixed_text(limit));
 }
 
 template <class T>

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 #include "autograd/ops/random.hpp"
 
 namespace nn {
@@ -18,7 +19,8 @@ struct Dropout {
   /// Throws ValueError unless 0 <= probability < 1.
   explicit Dropout(double probability) : probability(probability) {
     if (!(probability >= 0 && probability < 1))
-      throw autograd::ValueError("dropout: the probability must be in [0, 1), got " + std::to_string(probability));
+      throw autograd::ValueError("dropout: the probability must be in [0, 1), got " +
+                                 autograd::fixed_text(probability));
   }
 
   autograd::Variable<T> operator()(autograd::Variable<T> x, autograd::Generator& generator) const {

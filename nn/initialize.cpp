@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 
 namespace nn {
 
@@ -17,7 +18,8 @@ using autograd::ValueError;
 namespace {
 
 void require(bool holds, const char* what, double a, double b) {
-  if (!holds) throw ValueError(std::string(what) + ", got " + std::to_string(a) + " and " + std::to_string(b));
+  if (!holds)
+    throw ValueError(std::string(what) + ", got " + autograd::fixed_text(a) + " and " + autograd::fixed_text(b));
 }
 
 void require_matrix(const char* name, const Shape& shape) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 #include "nn/optimizer.hpp"
 
 namespace nn {
@@ -19,7 +20,7 @@ class ExponentialMovingAverage {
   ExponentialMovingAverage(std::vector<Parameter<T>*> parameters, double decay)
       : parameters_(std::move(parameters)), decay_(decay) {
     if (!(decay >= 0 && decay < 1))
-      throw autograd::ValueError("moving average: decay must be in [0, 1), got " + std::to_string(decay));
+      throw autograd::ValueError("moving average: decay must be in [0, 1), got " + autograd::fixed_text(decay));
     for (const Parameter<T>* parameter : parameters_) averages_.push_back(parameter->value());
   }
   template <Module M>

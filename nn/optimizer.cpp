@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 #include "nn/optimizer_checks.hpp"
 
 namespace nn {
@@ -52,7 +53,7 @@ void Optimizer<T>::check_finite() const {
     for (std::size_t at = 0; at < parameters_[k]->size(); ++at)
       if (!std::isfinite(gradient[at]))
         throw ValueError("optimizer: the gradient of parameter " + std::to_string(k) + " of shape " +
-                         to_string(parameters_[k]->shape()) + " holds " + std::to_string(gradient[at]) +
+                         to_string(parameters_[k]->shape()) + " holds " + autograd::fixed_text(gradient[at]) +
                          "; nothing was updated; look at the loss, clip gradients, or set non_finite to "
                          "NonFinite::skip");
   }

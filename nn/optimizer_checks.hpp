@@ -4,11 +4,12 @@
 #include <string>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 
 namespace nn::detail {
 
 [[noreturn]] inline void refuse_option(const char* what, double value) {
-  throw autograd::ValueError(std::string("optimizer: ") + what + ", got " + std::to_string(value));
+  throw autograd::ValueError(std::string("optimizer: ") + what + ", got " + autograd::fixed_text(value));
 }
 
 inline void require_not_negative(const char* what, double value) {

@@ -1,5 +1,7 @@
 #include "nn/recurrent.hpp"
 
+#include "autograd/number_text.hpp"
+
 namespace nn::detail {
 
 using autograd::ShapeError;
@@ -34,7 +36,7 @@ void check_mask(const std::string& name, const Shape& mask, std::span<const std:
 
 void check_dropout(const std::string& name, const char* which, double probability) {
   if (!(probability >= 0 && probability < 1))
-    throw ValueError(name + ": " + which + " must be in [0, 1), got " + std::to_string(probability));
+    throw ValueError(name + ": " + which + " must be in [0, 1), got " + autograd::fixed_text(probability));
 }
 
 void check_residual(const std::string& name, std::size_t input, std::size_t output) {

@@ -1,6 +1,7 @@
 #include "autograd/ops/arithmetic.hpp"
 
 #include "autograd/apply.hpp"
+#include "autograd/number_text.hpp"
 #include "autograd/ops/attributes.hpp"
 #include "autograd/ops/elementary.hpp"
 #include "autograd/ops/selection.hpp"
@@ -71,8 +72,8 @@ std::vector<RegisteredOp> arithmetic_ops() {
   RegisteredOp power = elementwise_op<ops::Pow>([](auto x) { return pow(x[0], 2.5); });
   for (const double exponent : {-1.5, 0.0, 1.0, 2.0, 3.0})
     power.samples.emplace_back(
-        "pow " + std::to_string(exponent), std::vector<Shape>{{3, 5}},
-        [exponent](auto x) { return pow(x[0], exponent); }, ops::Pow::info.domain);
+        "pow " + fixed_text(exponent), std::vector<Shape>{{3, 5}}, [exponent](auto x) { return pow(x[0], exponent); },
+        ops::Pow::info.domain);
   return {elementwise_op<ops::Add>([](auto x) { return x[0] + x[1]; }),
           elementwise_op<ops::Sub>([](auto x) { return x[0] - x[1]; }),
           elementwise_op<ops::Mul>([](auto x) { return x[0] * x[1]; }),

@@ -1,16 +1,12 @@
 // How attributes of rules read in tape.print().
 #pragma once
 
-#include <array>
-#include <cstdio>
 #include <string>
+
+#include "autograd/number_text.hpp"
 
 namespace autograd {
 
-inline std::string attribute(const char* name, double value) {
-  std::array<char, 64> text;
-  std::snprintf(text.data(), text.size(), "%s=%g", name, value);
-  return text.data();
-}
+inline std::string attribute(const char* name, double value) { return std::string(name) + '=' + number_text(value); }
 
 }  // namespace autograd

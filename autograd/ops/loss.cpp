@@ -8,6 +8,7 @@
 #include "autograd/apply.hpp"
 #include "autograd/kernels/contiguous_sum.hpp"
 #include "autograd/kernels/log_sum_exp.hpp"
+#include "autograd/number_text.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/attributes.hpp"
 #include "autograd/ops/elementary.hpp"
@@ -207,7 +208,7 @@ Rows rows_of(const char* op, Variable<T> logits, const Array<Index>& targets, co
                      std::to_string(shape.back()) + " classes; give one for each");
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
     throw ValueError(std::string(op) + ": label_smoothing must be in [0, 1], got " +
-                     std::to_string(options.label_smoothing));
+                     fixed_text(options.label_smoothing));
   Tape<T>& tape = logits.tape();
   const Index* const given = targets.data();
   const bool plain = options.weight.empty() &&
@@ -274,14 +275,14 @@ Variable<T> l1_loss(Variable<T> prediction, Variable<T> target, Reduction reduct
 
 template <class T>
 Variable<T> huber_loss(Variable<T> prediction, Variable<T> target, double delta, Reduction reduction) {
-  if (!(delta > 0)) throw ValueError("huber_loss: delta must be positive, got " + std::to_string(delta));
+  if (!(delta > 0)) throw ValueError("huber_loss: delta must be positive, got " + fixed_text(delta));
   return elementwise_loss("huber_loss", prediction, target, reduction,
                           [&] { return apply(ops::Huber{delta}, prediction - target); });
 }
 
 template <class T>
 Variable<T> smooth_l1_loss(Variable<T> prediction, Variable<T> target, double beta, Reduction reduction) {
-  if (!(beta >= 0)) throw ValueError("smooth_l1_loss: beta must not be negative, got " + std::to_string(beta));
+  if (!(beta >= 0)) throw ValueError("smooth_l1_loss: beta must not be negative, got " + fixed_text(beta));
   return elementwise_loss("smooth_l1_loss", prediction, target, reduction, [&] {
     const Variable<T> d = prediction - target;
     return beta == 0 ? abs(d) : apply(ops::Huber{beta}, d) / beta;
@@ -367,8 +368,7 @@ Variable<T> cross_entropy(Variable<T> logits, Variable<T> targets, const ClassLo
     throw ValueError("cross_entropy: " + std::to_string(options.weight.size()) + " class weights for " +
                      std::to_string(classes) + " classes; give one for each");
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
-    throw ValueError("cross_entropy: label_smoothing must be in [0, 1], got " +
-                     std::to_string(options.label_smoothing));
+    throw ValueError("cross_entropy: label_smoothing must be in [0, 1], got " + fixed_text(options.label_smoothing));
   return all_or_nothing(tape, [&] {
     Variable<T> q = targets;
     const double smoothing = options.label_smoothing;

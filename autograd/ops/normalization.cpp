@@ -6,6 +6,7 @@
 
 #include "autograd/all_or_nothing.hpp"
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
 #include "autograd/ops/reduction.hpp"
@@ -70,7 +71,7 @@ Variable<T> stddev(Variable<T> x) {
 
 template <class T>
 Variable<T> norm(Variable<T> x, const Axes& axes, double p, bool keepdims) {
-  if (!(p > 0)) throw ValueError("norm: p must be positive or infinite, got " + std::to_string(p));
+  if (!(p > 0)) throw ValueError("norm: p must be positive or infinite, got " + fixed_text(p));
   if (p == 1) return sum(abs(x), axes, keepdims);
   if (p == 2) return sqrt(sum(square(x), axes, keepdims));
   if (p == infinity) return amax(abs(x), axes, keepdims);

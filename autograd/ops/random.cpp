@@ -1,6 +1,7 @@
 #include "autograd/ops/random.hpp"
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/registry.hpp"
 #include "autograd/tape.hpp"
@@ -10,7 +11,7 @@ namespace autograd {
 template <class T>
 Variable<T> dropout(Variable<T> x, double probability, Generator& generator) {
   if (!(probability >= 0 && probability < 1))
-    throw ValueError("dropout: probability " + std::to_string(probability) + "; expected 0 <= probability < 1");
+    throw ValueError("dropout: probability " + fixed_text(probability) + "; expected 0 <= probability < 1");
   if (probability == 0) return x;
   const T keep = static_cast<T>(1 / (1 - probability));
   Tape<T>& tape = tape_of("dropout", x);

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 #include "nn/audit/compare.hpp"
 #include "nn/audit/mistakes.hpp"
 #include "nn/audit/stock.hpp"
@@ -28,12 +28,6 @@ double digits_of(double error, double size) {
   if (error == 0) return 16;
   if (size == 0) return 0;
   return std::clamp(-std::log10(error / size), 0.0, 16.0);
-}
-
-std::string number_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.6g", value);
-  return text;
 }
 
 /// Whether these are the values that a formula gives, at every step.
@@ -184,7 +178,7 @@ std::string first_sentence(const Term& term, int steps) {
   if (!term.causes.empty())
     text += ": " + term.causes[0];
   else if (term.factor)
-    text += ": it is " + number_text(*term.factor) + " times the true one";
+    text += ": it is " + autograd::number_text(*term.factor) + " times the true one";
   else
     text += ", and no known mistake explains it";
   if (!term.first_t) return text;

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
-#include <cstdio>
+
+#include "autograd/number_text.hpp"
 
 namespace nn::audit {
 
@@ -31,17 +32,9 @@ svg { display: block; max-width: 100%; height: auto; } svg text { fill: var(--in
 .key { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 1em; }
 )css";
 
-std::string fixed(double value, int decimals = 1) {
-  char text[48];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
+std::string fixed(double value, int decimals = 1) { return autograd::fixed_text(value, decimals); }
 
-std::string scientific(double value) {
-  char text[48];
-  std::snprintf(text, sizeof text, "%.2g", value);
-  return text;
-}
+std::string scientific(double value) { return autograd::number_text(value, 2); }
 
 std::string escaped(const std::string& text) {
   std::string result;

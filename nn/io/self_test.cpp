@@ -1,10 +1,10 @@
 #include "nn/io/self_test.hpp"
 
 #include <cmath>
-#include <cstdio>
 #include <random>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 #include "nn/infer/stream.hpp"
 
 namespace nn::io {
@@ -62,10 +62,10 @@ void verify_self_test(const Network& network, const std::string& where) {
   for (std::size_t k = 0; k < output.values.size(); ++k) {
     const double difference = std::abs(output.values[k] - test.output.values[k]);
     if (difference <= test.tolerance) continue;
-    char numbers[120];
-    std::snprintf(numbers, sizeof numbers, "%.9g instead of %.9g, and the tolerance is %.3g", output.values[k],
-                  test.output.values[k], test.tolerance);
-    throw FormatError(begin + "at step " + std::to_string(k / network.output_size()) + " the model answers " + numbers +
+    throw FormatError(begin + "at step " + std::to_string(k / network.output_size()) + " the model answers " +
+                      autograd::number_text(output.values[k], 9) + " instead of " +
+                      autograd::number_text(test.output.values[k], 9) + ", and the tolerance is " +
+                      autograd::number_text(test.tolerance, 3) +
                       "; the weights are not those that were saved, or mean something else here");
   }
 }
