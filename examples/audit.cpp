@@ -5,17 +5,21 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 #include "nn/audit/flow.hpp"
 #include "nn/audit/html.hpp"
 #include "nn/audit/stock.hpp"
 #include "nn/io/dialect.hpp"
 #include "nn/io/file.hpp"
+#include "nn/io/json_value.hpp"
+#include "program.hpp"
 
 using namespace nn::audit;
 
@@ -82,15 +86,12 @@ Array<double> read_sequence(const std::string& path, std::size_t input) {
     std::size_t column = 0;
     for (std::string field; std::getline(fields, field, ',');) {
       ++column;
-      std::size_t end = 0;
-      double value = 0;
-      try {
-        value = std::stod(field, &end);
-      } catch (const std::exception&) {
-      }
-      if (end == 0 || field.find_first_not_of(" \t\r", end) != std::string::npos || !std::isfinite(value))
+      const std::size_t first = std::min(field.find_first_not_of(" \t"), field.size());
+      const std::size_t end = field.find_last_not_of(" \t\r") + 1;
+      const auto value = autograd::number_from_text(std::string_view(field).substr(first, end - std::min(first, end)));
+      if (!value || !std::isfinite(*value))
         throw autograd::FormatError(fmt::format("{}:{}: field {} is \"{}\", not a number", path, line, column, field));
-      values.push_back(value);
+      values.push_back(*value);
     }
     if (column != input)
       throw autograd::FormatError(fmt::format("{}:{}: {} numbers, and the cell reads {}", path, line, column, input));
@@ -121,27 +122,24 @@ void write_problem(const std::string& path, const Truth& truth) {
 
 /// {"dWx": {"shape": [20, 4], "data": [...]}, ...}; of more than two axes all but the last are rows.
 std::map<std::string, Matrix> read_arrays(const std::string& text, const std::string& path) {
+  nn::io::JsonDocument file(path, "", text, nn::io::Dtype::float64);
   std::map<std::string, Matrix> arrays;
-  const auto fail = [&](const std::string& what) { throw autograd::FormatError(path + ": " + what); };
-  const nlohmann::json file = nlohmann::json::parse(text, nullptr, false);
-  if (file.is_discarded() || !file.is_object() || file.empty()) fail("expected a JSON object of arrays");
-  for (const auto& [name, array] : file.items()) {
-    const auto numbers = [&](const char* key) {
-      if (!array.is_object() || !array.contains(key) || !array[key].is_array())
-        fail(fmt::format("{} has no list \"{}\"", name, key));
-      for (const auto& number : array[key])
-        if (!number.is_number()) fail(fmt::format("{}: \"{}\" holds {}, not a number", name, key, number.dump()));
-      return array[key];
-    };
-    const auto shape = numbers("shape").get<std::vector<std::size_t>>();
-    auto data = numbers("data").get<std::vector<double>>();
-    const std::size_t columns = shape.empty() ? 1 : shape.back();
-    std::size_t elements = 1;
-    for (const std::size_t extent : shape) elements *= extent;
-    if (elements != data.size() || elements == 0)
-      fail(fmt::format("{} has {} numbers, and its shape says {}", name, data.size(), elements));
-    arrays[name] = Matrix(elements / columns, columns, std::move(data));
+  for (const auto& [name, array] : file.root().members()) {
+    const std::vector<std::size_t> shape = array.at("shape").extents();
+    nn::io::Tensor data = array.at("data").tensor();
+    if (!array.find("shape") || !array.find("data")) continue;
+    double elements = 1;
+    for (const std::size_t extent : shape) elements *= static_cast<double>(extent);
+    if (data.shape.rank() != 1 || elements != static_cast<double>(data.values.size()) || data.values.empty()) {
+      array.problem(fmt::format("expected a flat list of {} numbers, as its shape says, found one of shape {}",
+                                elements, to_string(data.shape)));
+      continue;
+    }
+    const std::size_t columns = shape.empty() ? 1 : shape.back(), rows = data.values.size() / columns;
+    arrays[name] = Matrix(rows, columns, std::move(data.values));
   }
+  file.finish();
+  if (arrays.empty()) throw autograd::FormatError(path + ": expected a JSON object of arrays");
   return arrays;
 }
 
@@ -193,9 +191,7 @@ void print(const Flow& flow) {
     fmt::print("{:20}   {:6.4f}   {:14.2g}\n", cut.k, cut.cosine, cut.relative_error);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"Holds a hand-derived backward pass to autograd: says which term is wrong, at which step, and why."};
   std::string file, cell, weights, data, html, problem, loss = "every";
   Setup setup;
@@ -224,40 +220,41 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  try {
-    setup.loss = loss == "every" ? ReadBy::every_step : ReadBy::last_step;
-    const std::string text = nn::io::read_file(file);
-    const bool finished =
-        text.find_first_not_of(" \t\r\n") != std::string::npos && text[text.find_first_not_of(" \t\r\n")] == '{';
-    const Derivation derivation = finished ? Derivation() : parse(text, file);
-    if (cell.empty()) cell = derivation.cell.empty() ? "lstm" : derivation.cell;
-    if (!weights.empty()) take_weights(weights, cell, setup);
-    if (!data.empty()) {
-      setup.x = read_sequence(data, setup.input);
-      setup.steps = setup.x->shape(0);
-      setup.batch = 1;
-    }
-    const Truth truth = stock_truth(cell, setup);
-    if (!problem.empty()) write_problem(problem, truth);
-    const Report report = finished ? audit_arrays(read_arrays(text, file), truth)
-                                   : audit(derivation, truth, cumulative ? Mode::cumulative : Mode::isolated);
-    if (json)
-      std::cout << to_json(report).dump(2) << '\n';
-    else
-      print(report, setup);
-    if (!html.empty()) {
-      nn::io::replace_file(html, to_html(report, flow_of(truth, stock_derivation(cell)), "Audit of " + file));
-      if (!json) fmt::print("report: {}\n", html);
-    }
-    if (flow) print(flow_of(truth, stock_derivation(cell)));
-    if (mutants) {
-      const MutationScore score = mutation_score(derivation, truth);
-      fmt::print("of {} single mistakes in this derivation this run notices {}\n", score.made, score.noticed);
-      for (const std::string& text : score.unnoticed) fmt::print("  not: {}\n", text);
-    }
-    return report.agrees ? 0 : 1;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "audit: {}\n", error.what());
-    return 2;
+  setup.loss = loss == "every" ? ReadBy::every_step : ReadBy::last_step;
+  const std::string text = nn::io::read_file(file);
+  const bool finished =
+      text.find_first_not_of(" \t\r\n") != std::string::npos && text[text.find_first_not_of(" \t\r\n")] == '{';
+  const Derivation derivation = finished ? Derivation() : parse(text, file);
+  if (cell.empty()) cell = derivation.cell.empty() ? "lstm" : derivation.cell;
+  if (!weights.empty()) take_weights(weights, cell, setup);
+  if (!data.empty()) {
+    setup.x = read_sequence(data, setup.input);
+    setup.steps = setup.x->shape(0);
+    setup.batch = 1;
   }
+  const Truth truth = stock_truth(cell, setup);
+  if (!problem.empty()) write_problem(problem, truth);
+  const Report report = finished ? audit_arrays(read_arrays(text, file), truth)
+                                 : audit(derivation, truth, cumulative ? Mode::cumulative : Mode::isolated);
+  if (json)
+    std::cout << to_json(report).dump(2) << '\n';
+  else
+    print(report, setup);
+  if (!html.empty()) {
+    nn::io::replace_file(html, to_html(report, flow_of(truth, stock_derivation(cell)), "Audit of " + file));
+    if (!json) fmt::print("report: {}\n", html);
+  }
+  if (flow) print(flow_of(truth, stock_derivation(cell)));
+  if (mutants) {
+    const MutationScore score = mutation_score(derivation, truth);
+    fmt::print("of {} single mistakes in this derivation this run notices {}\n", score.made, score.noticed);
+    for (const std::string& text : score.unnoticed) fmt::print("  not: {}\n", text);
+  }
+  return report.agrees ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program("audit", 2, [&] { return run(argc, argv); });
 }

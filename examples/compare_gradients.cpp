@@ -10,6 +10,7 @@
 #include "autograd/autograd.hpp"
 #include "nn/manual/lstm_bptt.hpp"
 #include "nn/nn.hpp"
+#include "program.hpp"
 
 namespace {
 
@@ -218,9 +219,7 @@ void print_table(const std::vector<Row>& rows) {
   }
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{
       "Compares the gradient of a random LSTM by autograd, by the derivation by hand (nn::manual) and by the complex "
       "step: for every parameter, and for every layer, time step and gate, to how many digits they agree. "
@@ -252,4 +251,10 @@ int main(int argc, char** argv) {
                agrees(worst) ? "everything agrees" : "DISAGREEMENT", worst.quantity, worst.layer,
                worst.t ? fmt::format(" at t={}", *worst.t) : "", worst.digits_bptt, worst.digits_complex);
   return agrees(worst) ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program("compare_gradients", 2, [&] { return run(argc, argv); });
 }

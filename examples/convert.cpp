@@ -10,6 +10,7 @@
 #include "autograd/error.hpp"
 #include "nn/infer/stream.hpp"
 #include "nn/io/dialect.hpp"
+#include "program.hpp"
 
 namespace {
 
@@ -137,9 +138,7 @@ int convert(const Options& options) {
   return 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   Options options;
   CLI::App app("Converts recurrent models between " + nn::io::dialect_names() + ".", "convert");
   app.add_option("in", options.in, "the file to read");
@@ -159,16 +158,14 @@ int main(int argc, char** argv) {
   app.add_flag("--check", options.check, "read the written file again and compare outputs");
   app.add_option("--inspect", options.inspect, "say what is in a file, or everything that is wrong with it");
   CLI11_PARSE(app, argc, argv);
-  try {
-    if (!options.inspect.empty()) return inspect(options);
-    if (options.in.empty() || options.out.empty())
-      throw autograd::ValueError("name a file to read and a file to write, or --inspect FILE");
-    return convert(options);
-  } catch (const autograd::Error& error) {
-    fmt::print(stderr, "convert: {}\n", error.what());
-    return 2;
-  } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "convert: the file does not fit into memory\n");
-    return 2;
-  }
+  if (!options.inspect.empty()) return inspect(options);
+  if (options.in.empty() || options.out.empty())
+    throw autograd::ValueError("name a file to read and a file to write, or --inspect FILE");
+  return convert(options);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program("convert", 2, [&] { return run(argc, argv); });
 }

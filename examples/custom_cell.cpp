@@ -7,6 +7,7 @@
 #include "autograd/autograd.hpp"
 #include "nn/audit/audit.hpp"
 #include "nn/nn.hpp"
+#include "program.hpp"
 
 //   f = σ(x W_fᵀ + h' U_fᵀ + b_f)
 //   g = tanh(x W_gᵀ + (f h') U_gᵀ + b_g)
@@ -90,9 +91,7 @@ struct Batch {
   }
 };
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"Trains a minimal gated unit, a cell written in this program, on the adding problem."};
   std::size_t updates = 600, steps = 10, hidden = 16;
   std::uint64_t seed = 1;
@@ -154,4 +153,10 @@ int main(int argc, char** argv) {
   fmt::print("{} parameters; the error fell from {:.4f} to {:.4f} (guessing the mean: 0.1667)\n",
              nn::parameter_count(model), first, recent);
   return recent < first ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return run_program("custom_cell", 2, [&] { return run(argc, argv); });
 }

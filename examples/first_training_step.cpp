@@ -3,8 +3,11 @@
 
 #include "autograd/autograd.hpp"
 #include "nn/nn.hpp"
+#include "program.hpp"
 
-int main() {
+namespace {
+
+int run() {
   autograd::Generator generator(1);
   nn::LSTM<float> lstm({.input_size = 10, .hidden_size = 20, .num_layers = 2}, generator);
   const auto x = nn::normal<float>({5, 3, 10}, 0, 1, generator);       // (time, batch, feature)
@@ -22,4 +25,9 @@ int main() {
   });
   tape.clear();
   fmt::print("loss after  {:.6f}\n", loss().item());
+  return 0;
 }
+
+}  // namespace
+
+int main() { return run_program("first_training_step", 2, run); }

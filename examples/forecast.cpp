@@ -18,6 +18,7 @@
 #include "forecast/train.hpp"
 #include "nn/io/file.hpp"
 #include "nn/io/json.hpp"
+#include "program.hpp"
 
 namespace {
 
@@ -154,10 +155,10 @@ std::string metrics(const Options& options, const std::vector<Score>& scores, do
 
 void run(const Options& options) {
   const auto start = std::chrono::steady_clock::now();
-  remember_interrupts();
   const Series series = read_csv(options.data, options.column);
   const Data data(series, options.series);
   check(options, series, data);
+  remember_interrupts();  // before this a signal ends the program at once, however long the data take to come
   create_folder(options.output);
   print_split(series, data);
 
@@ -197,25 +198,25 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
-  CLI::App app{description, "forecast"};
-  add_options(app, options);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  options.series.square_root = options.transform == "sqrt";
-  try {
-    run(options);
-  } catch (const InputError& error) {
-    fmt::print(stderr, "forecast: {}\n", error.what());
-    return 2;
-  } catch (const Interrupted& error) {
-    fmt::print(stderr, "forecast: {}\n", error.what());
-    return 130;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "forecast: {}\n", error.what());
-    return 1;
-  }
+  return run_program("forecast", 1, [&] {
+    Options options;
+    CLI::App app{description, "forecast"};
+    add_options(app, options);
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      return app.exit(error) == 0 ? 0 : 2;
+    }
+    options.series.square_root = options.transform == "sqrt";
+    try {
+      run(options);
+      return 0;
+    } catch (const InputError& error) {
+      fmt::print(stderr, "forecast: {}\n", error.what());
+      return 2;
+    } catch (const Interrupted& error) {
+      fmt::print(stderr, "forecast: {}\n", error.what());
+      return 130;
+    }
+  });
 }

@@ -50,6 +50,9 @@ rejects("month,value\n${rising}" "line 77, column 2: the 76 values before the te
 
 forecast(2 "^forecast: can not read missing.csv: No such file or directory\n$" --data missing.csv --output ${folder})
 forecast(2 "^forecast: can not read .*: it is a folder\n$" --data . --output ${folder})
+execute_process(COMMAND rm -f pipe COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND mkfifo pipe COMMAND_ERROR_IS_FATAL ANY)
+forecast(2 "^forecast: can not read pipe: it is a pipe, not a regular file" --data pipe --output ${folder})
 forecast(2 "^forecast: a rollout of 30 months does not fit into 24 months of validation\n$"
   --data ${DATA} --output ${folder} --rollout 30 --validation-months 24)
 forecast(2 "--test-months: Value 23 not in range" --data ${DATA} --output ${folder} --test-months 23)
