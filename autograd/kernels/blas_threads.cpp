@@ -5,12 +5,24 @@
 
 #include "autograd/kernels/lane.hpp"
 
+// OpenBLAS's own; null with another BLAS. The loader knows with which one, and only that of ELF can be asked; elsewhere
+// CMake has found out.
+#ifdef __ELF__
+#define WENGERT_OPENBLAS [[gnu::weak]]
+#endif
+#ifdef WENGERT_OPENBLAS
 extern "C" {
-// OpenBLAS's own; null with another BLAS.
-[[gnu::weak]] int openblas_get_num_threads();
-[[gnu::weak]] void openblas_set_num_threads(int);
-[[gnu::weak]] char* openblas_get_corename();
+WENGERT_OPENBLAS int openblas_get_num_threads();
+WENGERT_OPENBLAS void openblas_set_num_threads(int);
+WENGERT_OPENBLAS char* openblas_get_corename();
 }
+#else
+namespace {
+constexpr int (*openblas_get_num_threads)() = nullptr;
+constexpr void (*openblas_set_num_threads)(int) = nullptr;
+[[maybe_unused]] constexpr char* (*openblas_get_corename)() = nullptr;
+}  // namespace
+#endif
 
 namespace autograd::kernels {
 

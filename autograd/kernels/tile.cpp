@@ -4,6 +4,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "autograd/kernels/compiler.hpp"
+
 namespace autograd::kernels {
 
 namespace {
@@ -34,7 +36,7 @@ void tile(const PanelProduct<T>& product, std::size_t at) {
   // `start` is added at the end, when it has come: waiting for it here cost up to a twentieth of large products.
   const T* const start = product.start ? product.start + at * product.start_step : nullptr;
   const std::size_t start_step = product.start_step;
-  if (start) each_sum([&](auto r, auto v) { __builtin_prefetch(start + r * start_step + v * width<T>); });
+  if (start) each_sum([&](auto r, auto v) { prefetch(start + r * start_step + v * width<T>); });
 
   const T* x = product.x.data + at * product.x.step;
   const T* b = product.panel.data;
@@ -72,16 +74,6 @@ void with_constant(std::size_t n, F f) {
   f(std::integral_constant<std::size_t, limit>{});
 }
 
-/// a0 b0 a1 b1 ..., of the elements of a and b from `first` on.
-template <std::size_t first, class T>
-[[gnu::always_inline]] inline Batch<T> interleave(const Batch<T>& a, const Batch<T>& b) {
-  const typename Batch<T>::register_type left = a, right = b;
-  return [&]<std::size_t... each>(std::index_sequence<each...>) {
-    return Batch<T>(__builtin_shufflevector(left, right, (first + each / 2 + (each % 2) * width<T>)...));
-  }
-  (std::make_index_sequence<width<T>>{});
-}
-
 /// One square of a transposition: the lower half of its rows is merged with the upper one, until all have changed
 /// places.
 template <class T>
@@ -94,8 +86,8 @@ void transpose_square(std::size_t rows, std::size_t columns, const T* from, std:
   unroll<std::countr_zero(w)>([&](auto) {
     Batch<T> merged[w];
     unroll<w / 2>([&](auto r) {
-      merged[2 * r] = interleave<0>(lines[r], lines[r + w / 2]);
-      merged[2 * r + 1] = interleave<w / 2>(lines[r], lines[r + w / 2]);
+      merged[2 * r] = interleave<Half::lower>(lines[r], lines[r + w / 2]);
+      merged[2 * r + 1] = interleave<Half::upper>(lines[r], lines[r + w / 2]);
     });
     unroll<w>([&](auto r) { lines[r] = merged[r]; });
   });
@@ -114,7 +106,7 @@ template <class T>
   constexpr std::size_t ahead = 8;
   std::size_t at = 0;
   for (; at + width<T> <= count; at += width<T>) {
-    __builtin_prefetch(from + ahead * step + at);
+    prefetch(from + ahead * step + at);
     Batch<T>::load_unaligned(from + at).store_unaligned(to + at);
   }
   std::copy_n(from + at, count - at, to + at);
