@@ -21,8 +21,10 @@ bool has_gnuplot() {
 }
 
 bool draw(const fs::path& path, unsigned width, unsigned height, const std::string& script) {
-  fs::path unfinished = path;
-  unfinished += fmt::format(".{}.tmp", ::getpid());
+  // A folder that nobody else can have prepared, or write to: gnuplot follows links.
+  std::string folder = path.string() + ".XXXXXX";
+  if (!::mkdtemp(folder.data())) return false;
+  const fs::path unfinished = fs::path(folder) / path.filename();
   const auto on_broken_pipe = std::signal(SIGPIPE, SIG_IGN);  // a gnuplot that ends early must not end us
   bool done = false;
   if (std::FILE* const gnuplot = ::popen("gnuplot", "w")) {
@@ -34,8 +36,9 @@ bool draw(const fs::path& path, unsigned width, unsigned height, const std::stri
   std::signal(SIGPIPE, on_broken_pipe);
   std::error_code error;
   if (done) fs::rename(unfinished, path, error);
-  if (!done || error) fs::remove(unfinished, error);
-  return done && !error;
+  done = done && !error;
+  fs::remove_all(folder, error);
+  return done;
 }
 
 std::string quoted_for_gnuplot(const std::string& text) {
