@@ -195,19 +195,24 @@ auto record_structural(const Rule& rule, Tape<T>& tape, std::span<const SlotId> 
   }
   const auto inferred = as_array(rule.infer(Shapes(shapes)));
   std::array<Operand<T>, std::tuple_size_v<decltype(inferred)>> out;
-  const SlotId first = static_cast<SlotId>(tape.slot_count());
+  std::array<typename Tape<T>::Place, out.size()> places;
   for (std::size_t k = 0; k < out.size(); ++k) {
     const Shape* shape = tape.keep(inferred[k]);
-    const bool reaches = needs_gradient && Rule::info.differentiable;
-    const SlotId id = k == 0 && joined ? tape.new_joined(joined, shape, shape->elements(), reaches)
-                                       : tape.new_slot(shape, shape->elements(), reaches);
-    out[k] = {tape.value(id), shape};
+    places[k] = k == 0 && joined ? typename Tape<T>::Place{joined, 0} : tape.place(shape->elements());
+    out[k] = {places[k].value, shape};
   }
-  try {
+  {
+    static constexpr Closing computing{Rule::info.name, in_forward};
+    const typename Tape<T>::Closed closed(tape, computing);
     rule.forward(ForwardCall<T>{operands, out});
-  } catch (...) {
-    tape.abandon(first);
-    throw;
+  }
+  const SlotId first = static_cast<SlotId>(tape.slot_count());
+  const bool reaches = needs_gradient && Rule::info.differentiable;
+  for (std::size_t k = 0; k < out.size(); ++k) {
+    if (k == 0 && joined)
+      tape.new_joined(joined, out[k].shape, out[k].size(), reaches);
+    else
+      tape.new_slot(places[k], out[k].shape, out[k].size(), reaches);
   }
   tape.push_step(&Table<Rule, T>::table, Table<Rule, T>::keep(tape, rule), ids, first, out.size());
   if constexpr (std::same_as<decltype(rule.infer(Shapes{})), Shape>)
@@ -241,6 +246,7 @@ requires(!Structural<Rule>) Variable<T> apply(const Rule& rule, Variable<T> firs
   static_assert(Rule::info.inputs == static_cast<int>(arity), "apply: as many Variables as OpInfo::inputs says");
   const char* op = Rule::info.name;
   Tape<T>& tape = tape_of(op, first);
+  const typename Tape<T>::Use use(tape, op);
   const std::array<SlotId, arity> ids{tape.check(op, first), tape.check(op, rest)...};
   const Shape* shape = tape.slot(ids[0]).shape;
   const std::size_t size = tape.slot(ids[0]).size;
@@ -252,8 +258,9 @@ requires(!Structural<Rule>) Variable<T> apply(const Rule& rule, Variable<T> firs
     in[k] = slot.value;
     needs_gradient |= slot.needs_gradient;
   }
-  const SlotId output = tape.new_slot(shape, size, needs_gradient && Rule::info.differentiable);
-  kernels::elementwise_forward<T, arity>(rule, in, tape.value(output), size);
+  const typename Tape<T>::Place place = tape.place(size);
+  kernels::elementwise_forward<T, arity>(rule, in, place.value, size);
+  const SlotId output = tape.new_slot(place, shape, size, needs_gradient && Rule::info.differentiable);
   tape.push_step(&detail::Table<Rule, T>::table, detail::Table<Rule, T>::keep(tape, rule), ids, output);
   return tape.handle(output);
 }
@@ -265,6 +272,7 @@ auto apply(const Rule& rule, std::span<const Variable<T>> inputs) {
   const char* op = Rule::info.name;
   if (inputs.empty()) throw ShapeError(std::string(op) + ": needs at least one input");
   Tape<T>& tape = tape_of(op, inputs[0]);
+  const typename Tape<T>::Use use(tape, op);
   auto& [ids, shapes, operands] = tape.scratch(inputs.size());
   for (std::size_t k = 0; k < inputs.size(); ++k) ids[k] = tape.check(op, inputs[k]);
   return detail::record_structural<Rule, T>(rule, tape, ids, shapes, operands);
@@ -275,6 +283,7 @@ auto apply(const Rule& rule, Variable<T> first, Rest... rest) {
   constexpr std::size_t count = 1 + sizeof...(Rest);
   const char* op = Rule::info.name;
   Tape<T>& tape = tape_of(op, first);
+  const typename Tape<T>::Use use(tape, op);
   const std::array<SlotId, count> ids{tape.check(op, first), tape.check(op, rest)...};
   std::array<const Shape*, count> shapes;
   std::array<Operand<const T>, count> operands;

@@ -22,7 +22,7 @@ struct Checkpoint {
                                .replayable = false};
   F f;
   Tape<T>* workspace;
-  std::size_t arguments;  ///< inputs of f; one more input may be there to make the step want a gradient
+  std::size_t arguments;  ///< inputs of f; the parameters that it reads by itself are the others
   std::array<Operand<const T>, N> results;
 
   /// f on the workspace, cleared before.
@@ -31,7 +31,9 @@ struct Checkpoint {
     workspace->clear();
     inputs.clear();
     for (std::size_t k = 0; k < arguments; ++k) inputs.push_back(input_of(k));
-    return f(std::span<const Variable<T>>(inputs));
+    const std::array<Variable<T>, N> outputs = f(std::span<const Variable<T>>(inputs));
+    for (const Variable<T>& output : outputs) workspace->check("checkpoint", output);
+    return outputs;
   }
 
   std::array<Shape, N> infer(Shapes) const {
@@ -52,6 +54,14 @@ struct Checkpoint {
       const Array<T> value = view(call.input(k).data, *call.input(k).shape);
       return call.wants(k) ? workspace->variable(value) : workspace->constant(value);
     });
+    bool same = workspace->parameter_count() == call.inputs() - arguments;
+    for (std::size_t k = arguments; same && k < call.inputs(); ++k)
+      same = call.tape().is_parameter_of(call.tape().input(call.step(), k), *workspace, k - arguments);
+    for (std::size_t k = 0; same && k < N; ++k) same = outputs[k].shape() == *call.output(k).shape;
+    if (!same)
+      throw TapeError(
+          "checkpoint: its function read other parameters, or made other shapes, than when it was recorded; it must do "
+          "the same both times");
     Variable<T> total = workspace->constant(Shape{}, T(0));
     for (std::size_t k = 0; k < N; ++k)
       if (call.has_gradient(k)) {
@@ -59,16 +69,21 @@ struct Checkpoint {
         total = total + sum_to(outputs[k] * workspace->constant(gradient), Shape{});
       }
     const bool depends = workspace->slot(total.slot()).needs_gradient;
-    if (depends) workspace->backward(total);
+    if (depends) workspace->backward_apart(total);
     for (std::size_t k = 0; k < call.inputs(); ++k) {
       if (!call.wants(k)) continue;
-      const Destination<T> to = call.into(k);
-      const Array<T> gradient =
-          depends && k < arguments ? workspace->gradient(inputs[k]) : zeros<T>(*call.input(k).shape);
-      for (std::size_t at = 0; at < gradient.size(); ++at)
-        to.data[at] = to.accumulate ? to.data[at] + gradient.data()[at] : gradient.data()[at];
+      const std::size_t size = call.input(k).size();
+      if (k < arguments) {
+        const Array<T> gradient = depends ? workspace->gradient(inputs[k]) : zeros<T>(*call.input(k).shape);
+        add(gradient.data(), size, call.into(k));
+      } else if (const SlotId id = workspace->parameter_slot(k - arguments); depends && workspace->has_gradient(id)) {
+        add(workspace->slot(id).gradient, size, call.into(k));
+      }
     }
     workspace->clear();
+  }
+  static void add(const T* gradient, std::size_t size, const Destination<T>& to) {
+    for (std::size_t at = 0; at < size; ++at) to.data[at] = to.accumulate ? to.data[at] + gradient[at] : gradient[at];
   }
   void vjp(Recorder<T>&) const {
     throw TapeError("checkpoint: grad() can not record through it; use backward(), or call the segment directly");
@@ -84,7 +99,8 @@ struct Checkpoint {
 ///
 /// f must give the same both times (dropout: copy the generator into f, and draw from a copy of that), and be trivially
 /// destructible, as a lambda with references is. What it refers to, and the workspace, must outlive the tape's
-/// generation. grad() through a checkpoint throws TapeError.
+/// generation. Throws TapeError for a function that records on another tape than the workspace; later, grad() through a
+/// checkpoint throws TapeError, and so does backward() if f then reads other parameters or makes other shapes.
 template <class T, class F>
 auto checkpoint(Tape<T>& workspace, const F& f, std::span<const Variable<T>> inputs) {
   constexpr std::size_t count = std::tuple_size_v<decltype(f(inputs))>;
@@ -94,19 +110,22 @@ auto checkpoint(Tape<T>& workspace, const F& f, std::span<const Variable<T>> inp
   if (&tape == &workspace) throw TapeError("checkpoint: the workspace is the tape itself; pass a second tape");
   Rule rule{f, &workspace, inputs.size(), {}};
   std::vector<Variable<T>> all(inputs.begin(), inputs.end()), copies;
-  const auto outputs = rule.run(copies, [&](std::size_t k) {
-    const Slot<T>& slot = tape.slot(tape.check("checkpoint", inputs[k]));
-    return workspace.constant(Array<T>(view(static_cast<const T*>(slot.value), *slot.shape)));
-  });
+  const auto outputs = [&] {
+    static constexpr Closing segment{"checkpoint",
+                                     "its function may record on the workspace only, from the inputs that it is given"};
+    const typename Tape<T>::Closed closed(tape, segment);
+    return rule.run(copies, [&](std::size_t k) {
+      const Slot<T>& slot = tape.slot(tape.check("checkpoint", inputs[k]));
+      return workspace.constant(Array<T>(view(static_cast<const T*>(slot.value), *slot.shape)));
+    });
+  }();
   for (std::size_t k = 0; k < count; ++k) {
     const Slot<T>& slot = workspace.slot(outputs[k].slot());
     rule.results[k] = {slot.value, slot.shape};
   }
   const auto mark = tape.mark();
   try {
-    bool wanted = false;
-    for (const Variable<T>& x : inputs) wanted |= tape.slot(x.slot()).needs_gradient;
-    if (!wanted) all.push_back(tape.variable(zeros<T>(Shape{})));  // f may read parameters
+    for (std::size_t k = 0; k < workspace.parameter_count(); ++k) all.push_back(tape.parameter_of(workspace, k));
     const auto result = autograd::apply(rule, std::span<const Variable<T>>(all));
     workspace.clear();
     return result;

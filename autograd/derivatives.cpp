@@ -96,7 +96,7 @@ ValueAndGradient<T> value_and_grad(const FunctionOf<T>& f, const std::vector<Arr
   const std::vector<Variable<T>> x = record(tape, inputs);
   const Variable<T> y = f(x);
   ValueAndGradient<T> result{y.item(), {}};
-  const bool depends = tape.slot(y.slot()).needs_gradient;
+  const bool depends = tape.slot(tape.check("value_and_grad", y)).needs_gradient;
   if (depends) tape.backward(y);
   for (const Variable<T>& each : x) result.gradient.push_back(depends ? tape.gradient(each) : zeros<T>(each.shape()));
   return result;

@@ -115,6 +115,7 @@ std::vector<Variable<T>> grad(Variable<T> y, std::span<const Variable<T>> inputs
     throw ShapeError("grad: y must be a scalar, got shape " + to_string(*slot.shape) +
                      "; reduce it with sum() or mean(), or pass an output gradient");
   const Shape shape = *slot.shape;
+  tape.check_computed("grad");
   return all_or_nothing(tape, [&] { return grad(y, inputs, tape.constant(shape, T(1))); });
 }
 
@@ -128,8 +129,10 @@ std::vector<Variable<T>> grad(Variable<T> y, std::span<const Variable<T>> inputs
                      to_string(*tape.slot(output).shape) + "; they must be equal");
   std::vector<SlotId> ids;
   for (const Variable<T>& x : inputs) ids.push_back(tape.check("grad", x));
+  tape.check_computed("grad");
   tape.restore();
   return all_or_nothing(tape, [&] {
+    const typename Tape<T>::Running running(tape, "grad()");
     std::vector<Variable<T>> gradients = record_gradients<T>(tape, 0, 0, {&y, 1}, {&output_gradient, 1}, ids);
     for (std::size_t k = 0; k < gradients.size(); ++k)
       if (!gradients[k]) gradients[k] = tape.constant(Shape(*tape.slot(ids[k]).shape), T(0));

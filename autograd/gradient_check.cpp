@@ -144,7 +144,9 @@ class Probe {
 
   void record_at(const std::vector<Array<double>>& inputs, int order, Recording& to) const {
     to.inputs = record(to.tape, inputs);
-    to.loss = project(f_(to.inputs), output_weights_);
+    const Variable<double> y = f_(to.inputs);
+    to.tape.check("gradient_check", y);
+    to.loss = project(y, output_weights_);
     if (order == 2) {
       const auto gradient = grad(to.loss, std::span<const Variable<double>>(to.inputs));
       Variable<double> total = to.tape.constant(Shape{}, 0);
@@ -227,6 +229,7 @@ Array<double> complex_step_gradient(Variable<double> loss, Variable<double> x) {
   Tape<double>& tape = tape_of("complex step", loss);
   const SlotId id = tape.check("complex step", loss);
   tape.check("complex step", x);
+  tape.check_computed("complex step");
   if (tape.slot(id).size != 1)
     throw ShapeError("complex step: the loss must be a scalar, got shape " + to_string(*tape.slot(id).shape) +
                      "; reduce it with sum() or mean()");

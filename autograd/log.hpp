@@ -8,6 +8,15 @@
 
 namespace autograd {
 
+/// Who asks that nothing be appended, and why.
+struct Closing {
+  const char* who;
+  const char* why;
+};
+
+/// Throws TapeError.
+[[noreturn]] void throw_closed(const Closing& closing);
+
 template <class Entry>
 class Log {
   static_assert(std::is_trivially_copyable_v<Entry>);
@@ -20,25 +29,37 @@ class Log {
   const Entry* end() const { return entries_.get() + size_; }
 
   void push_back(const Entry& entry) {
-    if (size_ == capacity_) [[unlikely]]
+    if (size_ >= room_) [[unlikely]]
       grow();
     entries_[size_++] = entry;
   }
   /// Forgets the entries from `size` on; keeps the memory.
   void cut(std::size_t size) { size_ = size; }
 
+  /// From now on push_back() throws TapeError, until it is opened; null opens it. Costs push_back() nothing: there is
+  /// no room.
+  void close(const Closing* closing) {
+    closing_ = closing;
+    room_ = closing ? 0 : capacity_;
+  }
+  /// What it is closed by, or null.
+  const Closing* closing() const { return closing_; }
+
  private:
   [[gnu::noinline]] void grow() {
+    if (closing_) throw_closed(*closing_);
     const std::size_t capacity = capacity_ ? 2 * capacity_ : 64;
     auto grown = std::make_unique_for_overwrite<Entry[]>(capacity);
     if (size_) std::memcpy(static_cast<void*>(grown.get()), entries_.get(), size_ * sizeof(Entry));
     entries_ = std::move(grown);
-    capacity_ = capacity;
+    room_ = capacity_ = capacity;
   }
 
   std::unique_ptr<Entry[]> entries_;
   std::size_t size_ = 0;
+  std::size_t room_ = 0;  ///< for so many there is memory, and they may be appended
   std::size_t capacity_ = 0;
+  const Closing* closing_ = nullptr;
 };
 
 }  // namespace autograd

@@ -300,6 +300,7 @@ struct PointwiseFunction {
     });
 
     Tape<T>& tape = tape_of("pointwise", operands[0].source);
+    const typename Tape<T>::Use use(tape, "pointwise");
     std::array<SlotId, N> ids;
     for (std::size_t k = 0; k < N; ++k) ids[k] = tape.check("pointwise", operands[k].source);
     if (tape.watches_names()) return composed<T, N>(operands);

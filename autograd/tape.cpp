@@ -1,6 +1,7 @@
 #include "autograd/tape.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "autograd/apply.hpp"
 #include "autograd/error.hpp"
@@ -15,6 +16,25 @@ template <class T>
 void fill_zero(T* data, std::size_t size) {
   std::fill(data, data + size, T(0));
 }
+
+/// Whether all elements are +0, so that what is stored over them can be taken back.
+template <class T>
+bool is_zero(const T* data, std::size_t size) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  constexpr std::size_t block = 64;
+  for (std::size_t begin = 0; begin < size; begin += block) {
+    Bits any = 0;
+    for (std::size_t k = begin; k < std::min(size, begin + block); ++k) any |= std::bit_cast<Bits>(data[k]);
+    if (any) return false;
+  }
+  return true;
+}
+
+/// Why nothing is recorded after assign().
+constexpr Closing assigned{
+    "record",
+    "leaves were assigned after others had been computed from them, and these have the values of before; call replay() "
+    "first, or clear the tape and record again"};
 
 /// No tape is ever in it.
 constexpr std::uint32_t taken_generation = 0;
@@ -38,6 +58,8 @@ void throw_empty_handle(const char* op) {
   throw TapeError(std::string(op) + ": a default-constructed variable refers to nothing; record it on a tape first");
 }
 
+void throw_closed(const Closing& closing) { throw TapeError(std::string(closing.who) + ": " + closing.why); }
+
 namespace detail {
 void throw_gradient_shape(const char* op, std::size_t input, const Shape& gradient, const Shape& expected) {
   throw ShapeError(std::string(op) + ": the vjp gave input " + std::to_string(input) + " a gradient of shape " +
@@ -46,10 +68,13 @@ void throw_gradient_shape(const char* op, std::size_t input, const Shape& gradie
 }  // namespace detail
 
 template <class T>
-Tape<T>::Tape() = default;
+Tape<T>::Tape() {
+  rewound_.reserve(2);  // for a clear() without marks
+}
 
 template <class T>
 Variable<T> Tape<T>::leaf(const T* data, const Shape& shape, bool needs_gradient) {
+  const Use use(*this, needs_gradient ? "variable" : "constant");
   const SlotId id = new_slot(keep(shape), shape.elements(), needs_gradient);
   std::copy(data, data + shape.elements(), slots_[id].value);
   push_step(needs_gradient ? &leaf_table<T, variable_info> : &leaf_table<T, constant_info>, nullptr, {}, id);
@@ -58,6 +83,7 @@ Variable<T> Tape<T>::leaf(const T* data, const Shape& shape, bool needs_gradient
 
 template <class T>
 Variable<T> Tape<T>::constant(const Shape& shape, T value) {
+  const Use use(*this, "constant");
   const SlotId id = new_slot(keep(shape), shape.elements(), false);
   std::fill_n(slots_[id].value, slots_[id].size, value);
   push_step(&leaf_table<T, constant_info>, nullptr, {}, id);
@@ -66,22 +92,31 @@ Variable<T> Tape<T>::constant(const Shape& shape, T value) {
 
 template <class T>
 Variable<T> Tape<T>::drawn(const Shape& shape) {
+  const Use use(*this, "drawn");
   const SlotId id = new_slot(keep(shape), shape.elements(), false);
   push_step(&leaf_table<T, drawn_info>, nullptr, {}, id);
   return handle(id);
 }
 
 template <class T>
-Variable<T> Tape<T>::parameter(Parameter<T>& parameter) {
-  for (const Binding& binding : parameters_)
-    if (binding.parameter == &parameter && binding.version == parameter.version()) return handle(binding.slot);
-  const Shape* shape = keep(parameter.shape());
-  const SlotId id =
-      push_slot(const_cast<T*>(parameter.value().data()), shape, shape->elements(), true, Slot<T>::no_source);
+Variable<T> Tape<T>::bind(const std::shared_ptr<ParameterState<T>>& parameter) {
+  const Use use(*this, "parameter");
+  const std::size_t bound =
+      parameters_.find(reinterpret_cast<std::size_t>(parameter.get()),
+                       [version = parameter->version](const Binding& binding) { return binding.version == version; });
+  if (bound != parameters_.none) return handle(parameters_[bound].slot);
+  const Shape* shape = keep(shape_of(parameter->value));
+  const SlotId id = push_slot(parameter->value.data(), shape, shape->elements(), true, Slot<T>::no_source);
   slots_[id].parameter = true;
-  parameters_.push_back({&parameter, id, parameter.version()});
+  parameters_.push_back({parameter, id, parameter->version});
   push_step(&leaf_table<T, parameter_info>, nullptr, {}, id);
   return handle(id);
+}
+
+template <class T>
+auto Tape<T>::binding_of(SlotId id) const -> const Binding* {
+  return std::lower_bound(parameters_.begin(), parameters_.end(), id,
+                          [](const Binding& binding, SlotId slot) { return binding.slot < slot; });
 }
 
 template <class T>
@@ -98,21 +133,25 @@ const T* Tape<T>::packed(SlotId id, bool transpose, bool now) {
   if (!transpose && kernels::is_packed(n, static_cast<const T*>(matrix.value))) return matrix.value;
   SlotId source = id;
   while (slots_[source].source != Slot<T>::no_source) source = slots_[source].source;
-  auto entry = std::find_if(packed_.begin(), packed_.end(), [&](const Packed& p) {
-    const Slot<T>& other = slots_[p.slot];
+  Packed fresh{id, source, transpose, nullptr, 0, matrix.value};
+  std::size_t index = packed_.find(fresh.key(), [&](const Packed& p) {
     return p.source == source && p.transpose == transpose &&
-           (p.slot == id || (other.value == matrix.value && *other.shape == *matrix.shape));
+           (p.slot == id || (slots_[p.slot].value == matrix.value && *slots_[p.slot].shape == *matrix.shape));
   });
-  if (entry == packed_.end()) {
-    entry = packed_.insert(entry, {id, source, transpose, nullptr, 0});
+  if (index == packed_.none) {
+    index = packed_.size();
+    packed_.push_back(fresh);
     if (!now && !repeat_) return nullptr;
   }
-  if (!entry->values) {
-    entry->values = values_.template allocate<T>(kernels::packed_size<T>(k, n));
-    entry->made_at = slots_.size();
-    pack(*entry);
+  Packed& entry = packed_[index];
+  if (!entry.values) {
+    T* const values = values_.template allocate<T>(kernels::packed_size<T>(k, n));
+    made_.push_back(index);
+    entry.values = values;
+    entry.made_at = slots_.size();
+    pack(entry);
   }
-  return entry->values;
+  return entry.values;
 }
 
 template <class T>
@@ -125,19 +164,31 @@ void Tape<T>::pack(const Packed& entry) {
 
 template <class T>
 typename Tape<T>::Mark Tape<T>::mark() const {
-  return {steps_.size(), slots_.size(),  inputs_.size(), parameters_.size(), covers_.size(),   series_.size(),
-          names_.size(), packed_.size(), generation_,    values_.position(), small_.position()};
+  // Rewinding takes no memory, which might not be there.
+  if (rewound_.capacity() < rewound_.size() + 2) rewound_.reserve(2 * rewound_.size() + 8);
+  return {steps_.size(), slots_.size(),  inputs_.size(),     parameters_.size(), covers_.size(), series_.size(),
+          names_.size(), packed_.size(), values_.position(), small_.position(),  this,           time_};
 }
 
 /// Whether everything recorded before the mark is still there.
 template <class T>
 bool Tape<T>::holds(const Mark& mark) const {
-  return mark.slots <= slots_.size() && mark.steps <= steps_.size() &&
-         (mark.slots == 0 || slots_[mark.slots - 1].generation <= mark.generation);
+  const auto since = std::lower_bound(rewound_.begin(), rewound_.end(), mark.time,
+                                      [](const Rewound& r, std::uint64_t time) { return r.time < time; });
+  return since == rewound_.end() || mark.slots <= since->slots;
+}
+
+template <class T>
+bool Tape<T>::may_rewind(const Mark& mark) const {
+  return mark.slots >= floor() && holds(mark);
 }
 
 template <class T>
 void Tape<T>::rewind(const Mark& mark) {
+  const Use use(*this, "rewind");
+  if (mark.tape && mark.tape != this)
+    throw TapeError("rewind: the mark was set on another tape; rewind that one to it");
+  if (mark.slots < floor()) throw_running("rewind");
   if (!holds(mark))
     throw TapeError("rewind: the mark was set further on than the tape has reached; it was rewound past it before");
   // A source that stays has lost some of its aliases: from now on it starts from zeros.
@@ -149,17 +200,17 @@ void Tape<T>::rewind(const Mark& mark) {
         if (slots_[source].aliases > mark.aliases) slots_[source].aliases = 0;
       }
     }
+  for (; !made_.empty() && packed_[made_.back()].made_at >= mark.slots; made_.pop_back())
+    packed_[made_.back()].values = nullptr;
   steps_.cut(mark.steps);
   slots_.cut(mark.slots);
   inputs_.cut(mark.inputs);
-  parameters_.resize(mark.parameters);
+  parameters_.cut(mark.parameters);
   covers_.cut(mark.aliases);
   series_.cut(mark.series);
   repeat_ = nullptr;
   names_.cut(mark.names);
-  packed_.resize(mark.packed);
-  for (Packed& entry : packed_)
-    if (entry.made_at >= mark.slots) entry.values = nullptr;
+  packed_.cut(mark.packed);
   recent_shapes_.fill(nullptr);
   values_.rewind(mark.values);
   small_.rewind(mark.small);
@@ -167,7 +218,85 @@ void Tape<T>::rewind(const Mark& mark) {
     restored_.rewind({});
     donated_ = overwritten_ = false;
   }
+  if (stale() && mark.slots <= stale_) {
+    stale_ = Slot<T>::no_source;
+    slots_.close(nullptr);
+  }
+  if (mark.slots <= swept_output_ && !no_gradients_)
+    no_gradients_ = "the tape was rewound to before the loss of the last backward(); sweep again";
+  // Marks beyond this one are no good any more. Which were, earlier, need not be known where this says more.
+  while (!rewound_.empty() && rewound_.back().slots >= mark.slots) rewound_.pop_back();
+  rewound_.push_back({time_++, mark.slots});
   ++generation_;
+}
+
+template <class T>
+void Tape<T>::throw_running(const char* op) const {
+  const std::string what = running_ ? running_ : std::string("the forward of ") + slots_.closing()->who;
+  throw TapeError(std::string(op) + ": " + what +
+                  " is under way on this tape; hooks and rules may record and read values, but not sweep, replay, " +
+                  "assign, watch, read gradients, or rewind to before they were called: do that when it is over");
+}
+
+// What is undefined, where asserts are on.
+
+template <class T>
+void Tape<T>::check_alive(const char* op) const {
+  if (alive_ != life)
+    throw TapeError(std::string(op) + ": the tape of this variable is gone; keep values with .copy(), or the tape");
+}
+
+/// Whether the tape becomes this thread's; false where it is already.
+template <class T>
+bool Tape<T>::enter(const char* op) const {
+  static thread_local const char here = 0;
+  const void* user = nullptr;
+  if (user_.compare_exchange_strong(user, &here)) return true;
+  if (user != &here)
+    throw TapeError(std::string(op) + ": the tape is in use by another thread; give each thread a tape of its own");
+  return false;
+}
+
+// Repetitions.
+
+template <class T>
+Tape<T>::Repeat::Repeat(Tape& tape, std::size_t count)
+    : tape_(tape), outer_(tape.repeat_), id_(++tape.repeats_), count_(count), first_(tape.series_.size()) {
+  if (count >= Slot<T>::no_source)
+    throw ValueError("repeat: " + std::to_string(count) + " times are more than a tape has values; say how often " +
+                     "begin() will be called");
+  tape.repeat_ = this;
+}
+
+template <class T>
+void Tape<T>::Repeat::begin(std::size_t t) {
+  if (t >= count_)
+    throw ValueError("repeat: begin(" + std::to_string(t) + ") of " + std::to_string(count_) +
+                     " times; they are 0 ... " + std::to_string(count_) + " - 1");
+  Repeat* active = tape_.repeat_;
+  while (active && active != this) active = active->outer_;
+  if (!active) return;
+  if (times_.empty()) {
+    times_ = tape_.template list<std::uint64_t>(count_ / 64 + 1);
+    std::fill(times_.begin(), times_.end(), 0);
+  }
+  const std::uint64_t bit = std::uint64_t(1) << t % 64;
+  if (times_[t / 64] & bit)
+    throw ValueError("repeat: begin(" + std::to_string(t) +
+                     ") for a second time, whose values would go over those of the first; each time is there once");
+  times_[t / 64] |= bit;
+  time_ = t;
+  next_ = 0;
+  ++begun_;
+}
+
+template <class T>
+void Tape<T>::Repeat::end() {
+  for (Repeat** link = &tape_.repeat_; *link; link = &(*link)->outer_)
+    if (*link == this) {
+      *link = outer_;
+      return;
+    }
 }
 
 template <class T>
@@ -193,20 +322,21 @@ std::vector<Variable<T>> Tape<T>::find(std::string_view name) {
 
 template <class T>
 std::string_view Tape<T>::name_of(SlotId id) const {
-  for (const Name& name : names_)
-    if (name.slot == id) return name.text;
-  return {};
+  const std::size_t found = names_.find(id, [](const Name&) { return true; });
+  return found == names_.none ? std::string_view() : names_[found].text;
 }
 
 /// The first time round allocates for all times, unless their values go over the slices of one value; later ones find
 /// their places in the same order.
 template <class T>
-SlotId Tape<T>::new_repeated(const Shape* shape, std::size_t size, bool needs_gradient, const Slot<T>* over) {
+auto Tape<T>::repeated_place(std::size_t size, const Slot<T>* over) -> Place {
   Repeat& repeat = *repeat_;
   const std::size_t index = repeat.first_ + repeat.next_++, offset = repeat.time_ * size;
   if (repeat.begun_ == 1 && index == series_.size()) {
     T* values = nullptr;
-    if (!over) {
+    if (size > ~std::size_t(0) / sizeof(T) / repeat.count_) {
+      // No memory is that large.
+    } else if (!over) {
       values = values_.template allocate<T>(size * repeat.count_);
     } else if (over->source != Slot<T>::no_source) {
       const Slot<T>& whole = slots_[over->source];
@@ -219,9 +349,7 @@ SlotId Tape<T>::new_repeated(const Shape* shape, std::size_t size, bool needs_gr
                          series_[index].over == (over != nullptr) &&
                          (!over || over->value == series_[index].values + offset);
   T* const value = over ? over->value : in_series ? series_[index].values + offset : values_.template allocate<T>(size);
-  const SlotId id = push_slot(value, shape, size, needs_gradient, Slot<T>::no_source);
-  if (in_series) slots_[id].series = static_cast<std::uint32_t>(index + 1);
-  return id;
+  return {value, in_series ? static_cast<std::uint32_t>(index + 1) : 0};
 }
 
 // Values that were donated. Their slots belong to no generation, so that no handle fits them any more.
@@ -242,7 +370,8 @@ bool Tape<T>::take(SlotId id, std::span<const SlotId> operands) {
   Slot<T>& slot = slots_[id];
   const SlotId root = slot.source == Slot<T>::no_source ? id : slot.source;
   Slot<T>& whole = slots_[root];
-  if (!slot.needs_gradient || slot.consumed || slot.watched || slot.aliases || sweeping_ || watches_names())
+  if (!slot.needs_gradient || slot.consumed || slot.watched || slot.aliases || sweeping_ || watches_names() ||
+      slots_.closing())
     return false;
   if (root != id) {
     if (whole.source != Slot<T>::no_source || whole.consumed || whole.watched || whole.aliases == 0 ||
@@ -281,7 +410,10 @@ void Tape<T>::compute_donated() {
 
 template <class T>
 void Tape<T>::restore() {
+  const Use use(*this, "restore");
   if (!donated_) return;
+  check_idle("grad");
+  overwritten_ = true;  // until all of it is computed
   std::vector<T*> before(slots_.size()), series_before(series_.size(), nullptr);
   for (SlotId id = 0; id < slots_.size(); ++id) {
     Slot<T>& slot = slots_[id];
@@ -314,6 +446,8 @@ void Tape<T>::restore() {
 
 template <class T>
 void Tape<T>::assign(Variable<T> leaf, const Array<T>& value) {
+  const Use use(*this, "assign");
+  check_idle("assign");
   const SlotId id = check("assign", leaf);
   const Step<T>* step = std::lower_bound(steps_.begin(), steps_.end(), id,
                                          [](const Step<T>& s, SlotId slot) { return s.first_output < slot; });
@@ -325,6 +459,9 @@ void Tape<T>::assign(Variable<T> leaf, const Array<T>& value) {
     throw ShapeError("assign: the value has shape " + to_string(shape_of(value)) + ", the recording " +
                      to_string(*slots_[id].shape) + "; record again for other shapes");
   std::copy_n(value.data(), value.size(), slots_[id].value);
+  for (; step != steps_.end() && step->first_output < stale_; ++step)
+    if (step->input_count > 0) stale_ = step->first_output;
+  if (stale()) slots_.close(&assigned);
 }
 
 template <class T>
@@ -337,26 +474,42 @@ void Tape<T>::check_replay() const {
                            : std::string(step.op->info->name) + " can not be repeated") +
                       "; clear the tape and record again");
   for (const Binding& binding : parameters_) {
-    const Slot<T>& slot = slots_[binding.slot];
-    const bool shaped = binding.parameter->shape() == *slot.shape;
-    if (!shaped || binding.parameter->value().data() != slot.value)
-      throw TapeError("replay: a parameter of shape " + to_string(*slot.shape) + " is another array now" +
-                      (shaped ? std::string() : ", of shape " + to_string(binding.parameter->shape())) +
-                      "; write to it through update(), or record again");
+    const Shape& shape = *slots_[binding.slot].shape;
+    const ParameterState<T>* now = binding.parameter.get();
+    if (now->owned) continue;
+    while (!now->owned && now->successor) now = now->successor.get();
+    const Shape other = shape_of(now->value);
+    throw TapeError(
+        "replay: a parameter of shape " + to_string(shape) +
+        (now->owned ? " is another array now" + (other == shape ? std::string() : ", of shape " + to_string(other)) +
+                          "; write to it through update(), or record again"
+                    : std::string(" was destroyed; keep it as long as the tape is in use, or record again")));
   }
 }
 
 template <class T>
 void Tape<T>::replay() {
+  const Use use(*this, "replay");
+  check_idle("replay");
   check_replay();
-  for (Binding& binding : parameters_) binding.version = binding.parameter->version();
+  std::vector<std::size_t>& order = repacked_ = made_;
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return packed_[a].source < packed_[b].source; });
+  auto next = order.begin();
+  // Where an op throws, some values are new and some are old.
+  stale_ = 0;
+  const Running running(*this, "replay()");
+  slots_.close(&assigned);
   for (const Step<T>& step : steps_) {
     if (slots_[step.first_output].source != Slot<T>::no_source) continue;
     if (step.input_count > 0) compute(step);
-    for (const Packed& entry : packed_)
-      if (entry.values && entry.source - step.first_output < step.output_count) pack(entry);
+    for (; next != order.end() && packed_[*next].source < step.first_output + step.output_count; ++next)
+      pack(packed_[*next]);
   }
+  for (Binding& binding : parameters_) binding.version = binding.parameter->version;
   overwritten_ = false;
+  stale_ = Slot<T>::no_source;
+  slots_.close(nullptr);
 }
 
 template <class T>
@@ -371,22 +524,46 @@ void Tape<T>::compute(const Step<T>& step) {
     const Slot<T>& slot = slots_[step.first_output + k];
     results_[k] = {slot.value, slot.shape};
   }
+  const Closing computing{step.op->info->name, in_forward};
+  const Closed closed(*this, computing);
   step.op->forward(step.rule, ForwardCall<T>{operands, results_});
 }
 
 // The sweep.
 
 template <class T>
-void Tape<T>::check_parameters() const {
-  for (const Binding& binding : parameters_)
-    if (binding.version != binding.parameter->version()) {
-      const std::string_view name = name_of(binding.slot);
-      throw TapeError("backward: parameter " + (name.empty() ? std::string() : "\"" + std::string(name) + "\" ") +
-                      "of shape " + to_string(*slots_[binding.slot].shape) +
-                      " was updated after it was recorded (version " + std::to_string(binding.version) + ", now " +
-                      std::to_string(binding.parameter->version()) +
-                      "); call backward() before the update, or record again");
-    }
+void Tape<T>::check_binding(const char* op, const Binding& binding) const {
+  const ParameterState<T>& parameter = *binding.parameter;
+  const auto named = [&] {
+    const std::string_view name = name_of(binding.slot);
+    return std::string(op) + ": parameter " + (name.empty() ? std::string() : "\"" + std::string(name) + "\" ") +
+           "of shape " + to_string(*slots_[binding.slot].shape);
+  };
+  if (!parameter.owned)
+    throw TapeError(named() + " was destroyed, or an array of another shape assigned to it, after it was recorded; " +
+                    "keep it as long as the tape is in use, or record again");
+  if (binding.version != parameter.version)
+    throw TapeError(named() + " was updated after it was recorded (version " + std::to_string(binding.version) +
+                    ", now " + std::to_string(parameter.version) +
+                    "); call backward() before the update, or record again");
+}
+
+template <class T>
+void Tape<T>::check_parameters(const char* op) const {
+  for (const Binding& binding : parameters_) {
+    check_binding(op, binding);
+    const ParameterState<T>& parameter = *binding.parameter;
+    if (parameter.sweeping && !apart_)
+      throw TapeError(std::string(op) +
+                      ": a backward() of another tape that adds to the same parameters is under way; " +
+                      "call this before or after that, not in a hook");
+    if (parameter.grad.size() != slots_[binding.slot].size ||
+        !std::equal(parameter.grad.shape().begin(), parameter.grad.shape().end(), slots_[binding.slot].shape->begin(),
+                    slots_[binding.slot].shape->end()))
+      throw ShapeError(std::string(op) + ": the grad() of a parameter of shape " +
+                       to_string(*slots_[binding.slot].shape) + " was given shape " +
+                       to_string(shape_of(parameter.grad)) + "; they must be equal");
+  }
 }
 
 template <class T>
@@ -411,9 +588,17 @@ void Tape<T>::backward_apart(Variable<T> loss) {
 
 template <class T>
 void Tape<T>::deliver_gradients() {
+  const Use use(*this, "deliver_gradients");
+  check_idle("deliver_gradients");
+  check_parameters("deliver_gradients");
+  add_gradients();
+}
+
+template <class T>
+void Tape<T>::add_gradients() {
   for (const Binding& binding : parameters_) {
     Slot<T>& slot = slots_[binding.slot];
-    T* to = binding.parameter->grad().data();
+    T* to = binding.parameter->grad.data();
     if (slot.allocated != sweep_ || slot.gradient == to) continue;
     kernels::copy_or_add(static_cast<const T*>(slot.gradient), to, slot.size, true);
     slot.gradient = to;
@@ -430,18 +615,52 @@ void Tape<T>::backward(Variable<T> output, const Array<T>& output_gradient) {
 }
 
 template <class T>
+Tape<T>::Sweeping::Sweeping(Tape& tape) : tape(tape), begin(tape.mark()), running(tape, "backward()") {
+  tape.sweeping_ = true;
+  ++tape.sweep_;
+  tape.no_gradients_ = nullptr;
+  if (!tape.apart_)
+    for (const Binding& binding : tape.parameters_) binding.parameter->sweeping = true;
+}
+
+template <class T>
+Tape<T>::Sweeping::~Sweeping() {
+  tape.sweeping_ = false;
+  if (tape.slots_.size() > begin.slots) tape.rewind(begin);
+  if (!tape.apart_)
+    for (const Binding& binding : tape.parameters_) {
+      binding.parameter->sweeping = false;
+      const Slot<T>& slot = tape.slots_[binding.slot];
+      T* const grad = binding.parameter->grad.data();
+      if (!finished && slot.allocated == tape.sweep_ && slot.gradient == grad) fill_zero(grad, slot.size);
+    }
+  if (!finished) ++tape.sweep_;
+}
+
+/// Adds to the parameters what was not stored there at once: nothing can go wrong any more.
+template <class T>
+void Tape<T>::Sweeping::finish() {
+  if (tape.slots_.size() > begin.slots) tape.rewind(begin);
+  for (const Binding& binding : tape.parameters_) tape.check_binding("backward", binding);
+  if (!tape.apart_) tape.add_gradients();
+  finished = true;
+}
+
+template <class T>
 void Tape<T>::sweep(SlotId output, const T* output_gradient) {
+  const Use use(*this, "backward");
+  check_idle("backward");
+  check_computed("backward");
   if (!slots_[output].needs_gradient)
     throw TapeError(
         "backward: the output depends on no variable and no parameter; record its inputs with tape.variable() or "
         "tape.parameter()");
-  check_parameters();
+  check_parameters("backward");
+  Sweeping sweeping(*this);
   if (overwritten_) compute_donated();
-  ++sweep_;
   swept_output_ = output;
   products_.forget();
   gradients_.rewind({});
-  Sweeping sweeping(*this);
   const std::size_t size = slots_[output].size;
   const Destination<T> seed = gradient_into(output);
   for (std::size_t k = 0; k < size; ++k) seed.data[k] = output_gradient[k] + (seed.accumulate ? seed.data[k] : T(0));
@@ -463,7 +682,7 @@ void Tape<T>::sweep(SlotId output, const T* output_gradient) {
     step.op->backward(step.rule, call);
   }
   products_.flush([this](std::size_t matrix) { return gradient_into(static_cast<SlotId>(matrix)); });
-  sweeping.finished = true;
+  sweeping.finish();
 }
 
 /// An alias that shared its source's memory has delivered already. One that nobody wrote leaves a hole there.
@@ -517,10 +736,10 @@ void Tape<T>::prepare(SlotId id) {
 template <class T>
 void Tape<T>::allocate_gradient(SlotId id) {
   Slot<T>& slot = slots_[id];
-  if (slot.parameter && !apart_) {
-    const auto is_own = [id](const Binding& binding) { return binding.slot == id; };
-    slot.gradient = std::find_if(parameters_.begin(), parameters_.end(), is_own)->parameter->grad().data();
-    slot.defined = sweep_;
+  if (slot.parameter) {
+    // Over zeros it is stored at once: if the sweep fails, they were zeros.
+    T* const grad = apart_ ? nullptr : binding_of(id)->parameter->grad.data();
+    slot.gradient = grad && is_zero(grad, slot.size) ? grad : gradients_.template allocate<T>(slot.size);
   } else if (slot.series && !slot.watched) {
     Series& series = series_[slot.series - 1];
     if (series.allocated != sweep_) allocate_gradients(series);
@@ -645,8 +864,9 @@ T* Tape<T>::joined(std::span<const SlotId> ids) const {
 template <class T>
 Array<T> Tape<T>::gradient(Variable<T> x) const {
   const SlotId id = check("gradient", x);
+  check_idle("gradient");
   const Slot<T>& slot = slots_[id];
-  if (sweep_ == 1) throw TapeError("gradient: no backward() yet; sweep first, or use grad() for a recorded gradient");
+  if (no_gradients_) throw TapeError(std::string("gradient: ") + no_gradients_);
   if (slot.parameter)
     throw TapeError(
         "gradient: this variable is a Parameter, whose gradient accumulates in the Parameter; read grad() there");
@@ -670,6 +890,7 @@ Array<T> Tape<T>::gradient(Variable<T> x) const {
 template <class T>
 void Tape<T>::watch(Variable<T> x) {
   const SlotId id = check("watch", x);
+  if (id < floor_) throw_running("watch");
   if (slots_[id].parameter) throw TapeError("watch: a Parameter has a gradient of its own; read its grad()");
   slots_[id].watched = true;
   if (slots_[id].source != Slot<T>::no_source) slots_[slots_[id].source].consumed = true;

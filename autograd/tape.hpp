@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <iosfwd>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +15,7 @@
 #include "autograd/arena.hpp"
 #include "autograd/call_site.hpp"
 #include "autograd/kernels/product_sums.hpp"
+#include "autograd/keyed_list.hpp"
 #include "autograd/log.hpp"
 #include "autograd/op.hpp"
 #include "autograd/parameter.hpp"
@@ -45,6 +48,12 @@ struct Slot {
   bool donated;    ///< its value was written over, and so will be its gradient
 };
 
+/// Why a tape is closed while an op computes.
+inline constexpr const char* in_forward =
+    "an op may not record on its tape in its own forward; compute numbers there, and record what it is made of where "
+    "it "
+    "is called";
+
 /// One application of an op.
 template <class T>
 struct Step {
@@ -60,14 +69,19 @@ struct Step {
 ///
 /// Handles of an earlier generation throw TapeError, and so does a handle of another tape; after any throw the tape is
 /// usable as before the call. clear() and rewind() keep all memory: a second training step allocates nothing.
+///
+/// Hooks and rules run in the middle of a sweep. They may record and read values; what would sweep, replay, assign or
+/// clear the same tape throws TapeError. Where asserts are on, using a tape after its end or from two threads at once,
+/// which is undefined, throws TapeError as well.
 template <class T>
 class Tape {
  public:
   struct Mark {
     std::size_t steps, slots, inputs, parameters, aliases, series, names, packed;
-    std::uint32_t generation;
     ValueArena::Position values;
     SmallArena::Position small;
+    const Tape* tape;
+    std::uint64_t time;  ///< how often the tape had been rewound
   };
 
   /// Rewinds the tape to where it was, at the end of a block; nothing happens if it was rewound further meanwhile.
@@ -75,7 +89,7 @@ class Tape {
    public:
     explicit Scope(Tape& tape) : tape_(tape), mark_(tape.mark()) {}
     ~Scope() {
-      if (tape_.holds(mark_)) tape_.rewind(mark_);
+      if (tape_.may_rewind(mark_)) tape_.rewind(mark_);
     }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
@@ -97,23 +111,16 @@ class Tape {
   /// Where the times differ, or the tape is rewound in between, values lie as they would without it.
   class Repeat {
    public:
-    Repeat(Tape& tape, std::size_t count)
-        : tape_(tape), outer_(tape.repeat_), id_(++tape.repeats_), count_(count), first_(tape.series_.size()) {
-      tape.repeat_ = this;
-    }
+    /// Throws ValueError for more times than a tape has values.
+    Repeat(Tape& tape, std::size_t count);
     ~Repeat() { end(); }
     Repeat(const Repeat&) = delete;
     Repeat& operator=(const Repeat&) = delete;
 
-    /// What follows is for time t, each of 0 ... count - 1 once.
-    void begin(std::size_t t) {
-      time_ = t;
-      next_ = 0;
-      ++begun_;
-    }
-    void end() {
-      if (tape_.repeat_ == this) tape_.repeat_ = outer_;
-    }
+    /// What follows is for time t, each of 0 ... count - 1 once. Throws ValueError for any other, and for a second
+    /// time.
+    void begin(std::size_t t);
+    void end();
 
    private:
     friend class Tape;
@@ -125,9 +132,11 @@ class Tape {
     std::size_t time_ = 0;
     std::size_t next_ = 0;
     std::size_t begun_ = 0;
+    std::span<std::uint64_t> times_;  ///< a bit for each that was
   };
 
   Tape();
+  ~Tape() { alive_ = 0; }
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
@@ -140,12 +149,14 @@ class Tape {
   /// A leaf without a gradient, to be filled with random numbers: a tape that has one can not be replayed.
   Variable<T> drawn(const Shape& shape);
   /// The parameter's own memory as a leaf, the same handle for every call until clear(). backward() adds to its grad().
-  /// The parameter must outlive, and stay where it is for, the tape's generation.
-  Variable<T> parameter(Parameter<T>& parameter);
+  /// The parameter must outlive the tape's generation, or backward() throws.
+  Variable<T> parameter(Parameter<T>& parameter) { return bind(parameter.own()); }
 
   /// Sweeps numbers: adds dloss/dp to the grad() of every Parameter, and leaves dloss/dx of every other value readable
-  /// through gradient() until the next sweep, rewind or clear. Nothing is recorded.
-  /// Throws ShapeError unless the loss has one element, TapeError if a parameter was updated since it was recorded.
+  /// through gradient() until the next sweep, or a rewind() to before the loss. Nothing is recorded. If it throws, or a
+  /// rule or a hook does, nothing has been added.
+  /// Throws ShapeError unless the loss has one element, TapeError if a parameter was updated or destroyed since it was
+  /// recorded, or leaves were assigned without a replay().
   void backward(Variable<T> loss);
   /// The same from an output of any shape, given dL/doutput of that shape.
   void backward(Variable<T> output, const Array<T>& output_gradient);
@@ -156,19 +167,21 @@ class Tape {
   /// Adds the parameters' gradients of the last backward_apart() to their grad(), once.
   void deliver_gradients();
 
-  /// Gives a variable or constant another value of the same shape, for replay().
+  /// Gives a variable or constant another value of the same shape, for replay(): until then what was computed has the
+  /// values of before, and recording more, backward() and grad() throw TapeError.
   /// Throws ShapeError for another shape, TapeError for a value that was computed.
   void assign(Variable<T> leaf, const Array<T>& value);
   /// Computes everything recorded once more, from what the leaves and the parameters hold now: record once, run many.
   /// Shapes and control flow, indices and labels are those of the recording, and so is what looked at values while it
   /// was recorded: masked_select(), a masked mean.
   /// Throws TapeError for a step that can not be repeated, such as dropout, and for a parameter that is another array
-  /// now; nothing has been computed then.
+  /// now; nothing has been computed then. If an op throws, nothing but another replay() makes the values usable again.
   void replay();
 
-  /// dL/dx of the last backward(), zeros if x did not take part. Throws TapeError for an alias whose memory is shared
-  /// with other readers of its source, and for a stack() that shares its memory with what it is made of, such as the
-  /// outputs of a Recurrent: watch() it before the sweep.
+  /// dL/dx of the last backward(), zeros if x did not take part. Throws TapeError where the tape was rewound to before
+  /// the loss, and in a hook, where it is not known yet; for an alias whose memory is shared with other readers of its
+  /// source, and for a stack() that shares its memory with what it is made of, such as the outputs of a Recurrent:
+  /// watch() it before the sweep.
   Array<T> gradient(Variable<T> x) const;
   /// Gives x a gradient buffer of its own in later sweeps.
   void watch(Variable<T> x);
@@ -187,7 +200,8 @@ class Tape {
 
   Mark mark() const;
   /// Forgets everything recorded after the mark; handles from before it stay valid.
-  /// Throws TapeError for a mark that the tape was rewound past.
+  /// Throws TapeError for a mark that the tape was rewound past, for another tape's, and in a hook or a rule for one
+  /// from before the sweep.
   void rewind(const Mark& mark);
   void clear() { rewind(Mark{}); }
 
@@ -218,10 +232,79 @@ class Tape {
 
   /// The slot of a handle. Throws TapeError, naming `op`, for a stale or foreign handle.
   [[gnu::always_inline]] SlotId check(const char* op, Variable<T> x) const {
+#ifndef NDEBUG
+    if (x) x.tape().check_alive(op);
+#endif
     if (x && &x.tape() == this && x.slot() < slots_.size() && slots_[x.slot()].generation == x.generation()) [[likely]]
       return x.slot();
     throw_handle(op, x);
   }
+  /// Throws TapeError while a sweep or a replay is under way, or an op computes.
+  void check_idle(const char* op) const {
+    if (running_ || (slots_.closing() && !stale())) throw_running(op);
+  }
+  /// Throws TapeError if leaves were assigned that others were computed from, without a replay().
+  void check_computed(const char* op) const {
+    if (stale()) throw_closed({op, slots_.closing()->why});
+  }
+  /// Throws TapeError for a Parameter, or a part of one, that was updated since it was recorded: what was packed of it,
+  /// say, is no longer its value.
+  void check_current(const char* op, SlotId id) const {
+    while (slots_[id].source != Slot<T>::no_source) id = slots_[id].source;
+    if (slots_[id].parameter) check_binding(op, *binding_of(id));
+  }
+  /// While one lives, sweeps, replays and rewinding below what there was at its beginning are refused.
+  class Running {
+   public:
+    Running(Tape& tape, const char* what) : tape_(tape), before_(tape.running_), floor_(tape.floor_) {
+      tape.running_ = what;
+      tape.floor_ = tape.slots_.size();
+    }
+    ~Running() {
+      tape_.running_ = before_;
+      tape_.floor_ = floor_;
+    }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+   private:
+    Tape& tape_;
+    const char* before_;
+    std::size_t floor_;
+  };
+  /// While one lives, nothing can be recorded.
+  class Closed {
+   public:
+    /// `closing` has to be there as long.
+    Closed(Tape& tape, const Closing& closing) : slots_(tape.slots_), before_(slots_.closing()) {
+      slots_.close(&closing);
+    }
+    ~Closed() { slots_.close(before_); }
+    Closed(const Closed&) = delete;
+    Closed& operator=(const Closed&) = delete;
+
+   private:
+    Log<Slot<T>>& slots_;
+    const Closing* before_;
+  };
+  /// Where asserts are on: while one lives, the tape is this thread's. Throws TapeError if it is another one's.
+  class Use {
+   public:
+    // Inlined, so that a program may have asserts where the library has none.
+#ifdef NDEBUG
+    [[gnu::always_inline]] Use(const Tape&, const char*) {}
+#else
+    [[gnu::always_inline]] Use(const Tape& tape, const char* op) : tape_(tape.enter(op) ? &tape : nullptr) {}
+    [[gnu::always_inline]] ~Use() {
+      if (tape_) tape_->user_ = nullptr;
+    }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    const Tape* tape_;
+#endif
+  };
   const Slot<T>& slot(SlotId id) const { return slots_[id]; }
   const Step<T>& step(std::size_t index) const { return steps_[index]; }
   SlotId input(const Step<T>& step, std::size_t k) const { return inputs_[step.first_input + k]; }
@@ -237,6 +320,16 @@ class Tape {
     return nullptr;
   }
   Variable<T> handle(SlotId id) { return {this, id, slots_[id].generation}; }
+  /// The parameters recorded so far, in their order.
+  std::size_t parameter_count() const { return parameters_.size(); }
+  SlotId parameter_slot(std::size_t index) const { return parameters_[index].slot; }
+  /// The index-th parameter of another tape, as a leaf of this one.
+  Variable<T> parameter_of(const Tape& other, std::size_t index) { return bind(other.parameters_[index].parameter); }
+  /// Whether a slot is that parameter.
+  bool is_parameter_of(SlotId id, const Tape& other, std::size_t index) const {
+    return index < other.parameters_.size() && slots_[id].parameter &&
+           binding_of(id)->parameter == other.parameters_[index].parameter;
+  }
   /// The name given to a slot, or an empty string.
   std::string_view name_of(SlotId id) const;
   std::size_t slot_count() const { return slots_.size(); }
@@ -290,23 +383,37 @@ class Tape {
   };
   /// Room for `count` inputs of the op being recorded.
   Scratch& scratch(std::size_t count) {
+    if (slots_.closing()) throw_closed(*slots_.closing());  // the op that computes is reading it
     scratch_.ids.resize(count);
     scratch_.shapes.resize(count);
     scratch_.operands.resize(count);
     return scratch_;
   }
 
+  /// Uninitialised memory for a value.
+  struct Place {
+    T* value;
+    std::uint32_t series;  ///< as in Slot
+  };
+  Place place(std::size_t size) {
+    if (repeat_) return repeated_place(size, nullptr);
+    return {values_.template allocate<T>(size), 0};
+  }
+  /// A slot there.
+  SlotId new_slot(Place at, const Shape* shape, std::size_t size, bool needs_gradient) {
+    return push_slot(at.value, shape, size, needs_gradient, Slot<T>::no_source, at.series);
+  }
   /// A slot with uninitialised memory of its own.
   SlotId new_slot(const Shape* shape, std::size_t size, bool needs_gradient) {
-    if (repeat_) return new_repeated(shape, size, needs_gradient);
-    return push_slot(values_.template allocate<T>(size), shape, size, needs_gradient, Slot<T>::no_source);
+    return new_slot(place(size), shape, size, needs_gradient);
   }
   /// A slot inside the memory of `source`, from element `offset` on.
   SlotId new_alias(SlotId source, std::size_t offset, const Shape* shape, std::size_t size) {
-    Slot<T>& from = slots_[source];
-    T* begin = from.value + offset;
+    T* begin = slots_[source].value + offset;
     T* end = begin + size;
     if (sweeping_) return push_slot(begin, shape, size, false, Slot<T>::no_source);
+    const SlotId id = push_slot(begin, shape, size, slots_[source].needs_gradient, source);
+    Slot<T>& from = slots_[source];
     if (from.needs_gradient) {
       if (from.aliases == 0) {
         covers_.push_back({begin, begin, 0, 0, true, 0, 0});
@@ -317,10 +424,9 @@ class Tape {
       cover.begin = std::min(cover.begin, begin);
       cover.end = std::max(cover.end, end);
       cover.elements += size;
-      cover.last = static_cast<SlotId>(slots_.size());
+      cover.last = id;
     }
-    const bool needs_gradient = from.needs_gradient;
-    return push_slot(begin, shape, size, needs_gradient, source);
+    return id;
   }
   /// Takes away the value of one operand, see donate(): what asks may write over its memory. False, and nothing
   /// happens, if somebody else may read that, or another operand lies there.
@@ -330,7 +436,7 @@ class Tape {
     slots_[taken].foreign = true;
     if (slots_[taken].source != Slot<T>::no_source)
       covers_[slots_[slots_[taken].source].aliases - 1].donated -= size;  // its gradient can not lie there, too
-    if (repeat_) return new_repeated(shape, size, true, &slots_[taken]);
+    if (repeat_) return new_slot(repeated_place(size, &slots_[taken]), shape, size, true);
     return push_slot(slots_[taken].value, shape, size, true, Slot<T>::no_source);
   }
   /// Computes what was taken once more, each value in memory of its own, so that rules may read all of them.
@@ -354,8 +460,6 @@ class Tape {
   T* value(SlotId id) { return slots_[id].value; }
   /// Uninitialised memory that a rule keeps between forward and backward.
   T* room(std::size_t count) { return values_.template allocate<T>(count); }
-  /// Forgets slots that no step has taken as its outputs: a rule has thrown.
-  void abandon(SlotId first) { slots_.cut(first); }
 
   /// Where the next contribution to the gradient of a slot goes, during a sweep.
   [[gnu::always_inline]] Destination<T> gradient_into(SlotId id) {
@@ -399,9 +503,10 @@ class Tape {
 
  private:
   struct Binding {
-    Parameter<T>* parameter;
+    std::shared_ptr<ParameterState<T>> parameter;
     SlotId slot;
     std::uint64_t version;
+    std::size_t key() const { return reinterpret_cast<std::size_t>(parameter.get()); }
   };
   /// What of a slot its aliases cover, and whether they may store instead of add.
   struct AliasCover {
@@ -430,26 +535,35 @@ class Tape {
     bool transpose;
     T* values;
     std::size_t made_at;  ///< number of slots then
+    const T* memory;      ///< of the first of those, then
+    std::size_t key() const { return reinterpret_cast<std::size_t>(memory); }
   };
-  /// During a sweep: what rules record to compute numbers leaves no trace on the slots they read. Of a sweep that ends
-  /// in an exception no gradient is left.
+  /// During a sweep: what rules record to compute numbers leaves no trace on the slots they read, and is gone at its
+  /// end. Of a sweep that ends in an exception no gradient is left.
   struct Sweeping {
     Tape& tape;
+    Mark begin;
+    Running running;
     bool finished = false;
-    explicit Sweeping(Tape& tape) : tape(tape) { tape.sweeping_ = true; }
-    ~Sweeping() {
-      tape.sweeping_ = false;
-      if (!finished) ++tape.sweep_;
-    }
+    explicit Sweeping(Tape& tape);
+    ~Sweeping();
+    void finish();
   };
   struct Name {
     SlotId slot;
     std::string_view text;
+    std::size_t key() const { return slot; }
+  };
+  /// The tape was rewound to so many slots when it had been so often before.
+  struct Rewound {
+    std::uint64_t time;
+    std::size_t slots;
   };
 
-  SlotId push_slot(T* value, const Shape* shape, std::size_t size, bool needs_gradient, SlotId source) {
-    slots_.push_back({value, nullptr, shape, size, generation_, source, 0, 0, 0, 0, 0, 0, needs_gradient, false, false,
-                      false, false, false});
+  SlotId push_slot(T* value, const Shape* shape, std::size_t size, bool needs_gradient, SlotId source,
+                   std::uint32_t series = 0) {
+    slots_.push_back({value, nullptr, shape, size, generation_, source, 0, 0, 0, series, 0, 0, needs_gradient, false,
+                      false, false, false, false});
     return static_cast<SlotId>(slots_.size() - 1);
   }
   SlotId push_foreign(T* value, const Shape* shape, std::size_t size, bool needs_gradient) {
@@ -457,8 +571,7 @@ class Tape {
     slots_[id].foreign = true;
     return id;
   }
-  [[gnu::noinline]] SlotId new_repeated(const Shape* shape, std::size_t size, bool needs_gradient,
-                                        const Slot<T>* over = nullptr);
+  [[gnu::noinline]] Place repeated_place(std::size_t size, const Slot<T>* over);
   /// Where the gradient of a slot goes that has no part in other memory.
   T* new_gradient(const Slot<T>& slot) {
     if (!slot.donated || slot.foreign) return gradients_.template allocate<T>(slot.size);
@@ -469,13 +582,23 @@ class Tape {
   void compute_donated();
   Variable<T> leaf(const T* data, const Shape& shape, bool needs_gradient);
   [[noreturn]] void throw_handle(const char* op, Variable<T> x) const;
+  [[noreturn]] void throw_running(const char* op) const;
+  void check_alive(const char* op) const;
+  bool enter(const char* op) const;
+  bool stale() const { return stale_ != Slot<T>::no_source; }
+  bool may_rewind(const Mark& mark) const;
   bool holds(const Mark& mark) const;
-  void check_parameters() const;
+  std::size_t floor() const { return slots_.closing() && !stale() ? slots_.size() : floor_; }
+  Variable<T> bind(const std::shared_ptr<ParameterState<T>>& parameter);
+  const Binding* binding_of(SlotId id) const;
+  void check_binding(const char* op, const Binding& binding) const;
+  void check_parameters(const char* op) const;
   void check_replay() const;
   void compute(const Step<T>& step);
   void keep_call_site();
   void pack(const Packed& entry);
   void sweep(SlotId output, const T* output_gradient);
+  void add_gradients();
   void sweep_aliases(const Step<T>& step);
   bool covered(const Slot<T>& slot) const;
   bool shared(const Slot<T>& slot) const;
@@ -489,14 +612,16 @@ class Tape {
   Log<Slot<T>> slots_;
   Log<Step<T>> steps_;
   Log<SlotId> inputs_;
-  std::vector<Binding> parameters_;
+  KeyedList<Binding> parameters_;  ///< in the order of their slots
   Log<AliasCover> covers_;
   Log<Series> series_;
   Repeat* repeat_ = nullptr;
   std::uint32_t repeats_ = 0;
-  Log<Name> names_;
+  KeyedList<Name> names_;
   std::vector<std::string_view> watched_names_;
-  std::vector<Packed> packed_;
+  KeyedList<Packed> packed_;
+  std::vector<std::size_t> repacked_;  ///< the same in the order in which a replay does
+  std::vector<std::size_t> made_;      ///< those of them that have values, in the order in which they got them
   bool keeps_call_sites_ = false;
   std::vector<CallSite> call_sites_;
   std::array<const Shape*, 8> recent_shapes_{};
@@ -512,13 +637,20 @@ class Tape {
   std::vector<Operand<T>> results_;  ///< of the step being replayed
   std::vector<SlotId> pending_;
   std::uint32_t generation_ = 1;
+  std::uint64_t time_ = 0;                ///< how often it was rewound
+  mutable std::vector<Rewound> rewound_;  ///< each to more slots than those before it
   std::uint32_t sweep_ = 1;
   SlotId swept_output_ = 0;
   bool sweeping_ = false;
-  bool apart_ = false;  ///< parameters' gradients stay on the tape
+  bool apart_ = false;                 ///< parameters' gradients stay on the tape
+  const char* running_ = nullptr;      ///< the sweep or replay that is under way
+  std::size_t floor_ = 0;              ///< slots that have to stay until it is over
+  SlotId stale_ = Slot<T>::no_source;  ///< the first that may be out of date, since a leaf was assigned
+  const char* no_gradients_ = "no backward() yet; sweep first, or use grad() for a recorded gradient";
+  volatile std::uint32_t alive_ = life;
+  mutable std::atomic<const void*> user_ = nullptr;  ///< the thread in it, where asserts are on
+  static constexpr std::uint32_t life = 0x57654e67;
 };
-
-[[noreturn]] void throw_empty_handle(const char* op);
 
 extern template class Tape<float>;
 extern template class Tape<double>;

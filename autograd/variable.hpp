@@ -12,6 +12,8 @@ class Tape;
 
 using SlotId = std::uint32_t;
 
+[[noreturn]] void throw_empty_handle(const char* op);
+
 /// {tape, slot, generation}. Valid until its tape is cleared, or rewound to before it was recorded; every use after
 /// that throws TapeError. A default-constructed handle refers to nothing.
 template <class T>
@@ -23,7 +25,12 @@ class Variable {
   Variable(Tape<T>* tape, SlotId slot, std::uint32_t generation) : tape_(tape), slot_(slot), generation_(generation) {}
 
   explicit operator bool() const { return tape_ != nullptr; }
-  Tape<T>& tape() const { return *tape_; }
+  /// Throws TapeError for a handle that refers to nothing.
+  Tape<T>& tape() const {
+    if (!tape_) [[unlikely]]
+      throw_empty_handle("tape");
+    return *tape_;
+  }
   SlotId slot() const { return slot_; }
   std::uint32_t generation() const { return generation_; }
 

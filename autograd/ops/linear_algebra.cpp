@@ -189,8 +189,10 @@ namespace {
 template <class T, std::same_as<Variable<T>>... Bias>
 Variable<T> record_linear(bool donated, Variable<T> x, Variable<T> weight, Bias... bias) {
   Tape<T>& tape = tape_of("linear", x);
+  const typename Tape<T>::Use use(tape, "linear");
   const std::array<SlotId, 2 + sizeof...(Bias)> ids{tape.check("linear", x), tape.check("linear", weight),
                                                     tape.check("linear", bias)...};
+  tape.check_current("linear", ids[1]);
   std::array<const Shape*, ids.size()> shapes;
   std::array<Operand<const T>, ids.size()> operands;
   bool needs_gradient = false;
