@@ -1,6 +1,7 @@
 // DataParallel: one batch over several threads, with the same bits for any number of them.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -20,10 +21,10 @@ struct Rows {
   std::size_t size() const { return end - begin; }
 };
 
-/// Threads that wait for work, the caller's among them.
+/// Threads that wait for work, the caller's among them. In a process that was forked off they are started anew.
 class Workers {
  public:
-  /// Throws ValueError for no thread at all.
+  /// Throws ValueError for no thread at all, and for more than the system starts; none is left then.
   explicit Workers(std::size_t threads);
   ~Workers();
   Workers(const Workers&) = delete;
@@ -31,6 +32,8 @@ class Workers {
 
   /// work(0) ... work(tasks - 1), thread k taking every task that leaves k when divided by the number of threads; a
   /// single one is the caller's, and wakes nobody. Returns when all are done. BLAS runs single-threaded meanwhile.
+  /// Rethrows what the first of the tasks threw, when all are done. Throws TapeError, and does nothing, while another
+  /// run() is under way: in a task of its own, or on another thread.
   void run(std::size_t tasks, const std::function<void(std::size_t)>& work);
 
  private:
@@ -56,12 +59,14 @@ class DataParallel {
   /// Calls loss(tape, rows) for every shard that has rows, sweeps it, and adds the gradients to those of the
   /// parameters. `loss` runs on several threads at once: it records on its tape, reads what it likes, and draws from
   /// generators of its own. The sum of all losses; each shard weighs what its loss does, so divide by the whole batch.
-  /// Rethrows what the first of the shards threw; no gradient has been added then.
+  /// Rethrows what the first of the shards threw; no gradient has been added then. Throws TapeError, and does nothing,
+  /// while another backward() of the same object is under way: in its loss, or on another thread.
   T backward(std::size_t batch, const std::function<Variable<T>(Tape<T>&, Rows)>& loss);
 
  private:
   Workers workers_;
   std::vector<std::unique_ptr<Tape<T>>> tapes_;
+  std::atomic<bool> busy_{false};
 };
 
 extern template class DataParallel<float>;

@@ -1,9 +1,19 @@
 // DataParallel: the same bits for any number of threads, and the sums of one tape.
 #include "nn/data_parallel.hpp"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <fstream>
+#include <future>
+#include <memory>
 #include <thread>
 
 #include "autograd/autograd.hpp"
+#include "autograd/checkpoint.hpp"
 #include "autograd/support.hpp"
 #include "catch.hpp"
 #include "nn/nn.hpp"
@@ -114,4 +124,155 @@ TEST_CASE("a shard that throws leaves the gradients as they were", "[data_parall
   CHECK(same(p.grad(), array<double>({2}, {9, 13})));
   CHECK_THROWS_WITH(nn::DataParallel<double>(0, 1), "data_parallel: at least one shard, got 0");
   CHECK_THROWS_WITH(nn::DataParallel<double>(1, 0), "workers: at least one thread, got 0");
+  CHECK_THROWS_WITH(parallel.backward(1, {}), "data_parallel: the loss is empty; pass a function of a tape and rows");
+}
+
+TEST_CASE("a backward() within a backward() of the same object, or beside it, is refused", "[data_parallel]") {
+  const std::string text =
+      "data_parallel: a backward() is under way already, and calls on the same object can not be nested or made from "
+      "two "
+      "threads at once; use another object there";
+  for (const std::size_t threads : {1, 2}) {
+    Parameter<double> p(array<double>({2}, {1, 2}));
+    p.grad().fill(5);
+    nn::DataParallel<double> parallel(2, threads), other(2, threads);
+    const auto plain = [&](Tape<double>& tape, nn::Rows) { return sum(square(tape.parameter(p))); };
+    const auto nested = [&](Tape<double>& tape, nn::Rows rows) {
+      parallel.backward(2, plain);
+      return plain(tape, rows);
+    };
+    CHECK(error_text<TapeError>([&] { parallel.backward(2, nested); }) == text);
+    CHECK(same(p.grad(), array<double>({2}, {5, 5})));
+    std::promise<void> reached, done;
+    std::future<void> is_done = done.get_future();
+    const auto waiting = [&](Tape<double>& tape, nn::Rows rows) {
+      if (rows.begin == 0) {
+        reached.set_value();
+        is_done.wait();
+      }
+      return plain(tape, rows);
+    };
+    std::thread beside([&] { parallel.backward(2, waiting); });
+    reached.get_future().wait();
+    CHECK(error_text<TapeError>([&] { parallel.backward(2, plain); }) == text);
+    done.set_value();
+    beside.join();
+    CHECK(same(p.grad(), array<double>({2}, {9, 13})));
+    // Another object is another matter.
+    std::atomic<int> inside = 0;
+    const auto apart = [&](Tape<double>& tape, nn::Rows rows) {
+      inside += static_cast<int>(
+          value_and_grad<double>([](auto x) { return sum(square(x[0])); }, {array<double>({2}, {1, 2})}).value);
+      return plain(tape, rows);
+    };
+    CHECK(other.backward(2, apart) == 10);
+    CHECK(inside == 10);
+    CHECK(parallel.backward(2, plain) == 10);
+    CHECK(same(p.grad(), array<double>({2}, {17, 29})));
+  }
+}
+
+TEST_CASE("workers pass on what the first of the tasks threw, whatever it is", "[data_parallel]") {
+  struct Own {
+    std::size_t task;
+  };
+  for (const std::size_t threads : {1, 2, 3, 8}) {
+    nn::Workers workers(threads);
+    std::array<std::atomic<int>, 9> done{};
+    const auto work = [&](std::size_t task) {
+      ++done[task];
+      if (task == 4) throw Own{task};
+      if (task == 5) throw 5;
+      if (task == 7) throw ValueError("task 7");
+    };
+    try {
+      workers.run(done.size(), work);
+      FAIL("nothing was thrown");
+    } catch (const Own& own) {
+      CHECK(own.task == 4);
+    }
+    for (const auto& count : done) CHECK(count == 1);
+    CHECK_THROWS_AS(workers.run(2, [&](std::size_t) { workers.run(1, [](std::size_t) {}); }), TapeError);
+    std::atomic<int> sum = 0;
+    workers.run(100, [&](std::size_t task) { sum += static_cast<int>(task); });
+    CHECK(sum == 4950);
+  }
+}
+
+// Sanitizers reserve more than any limit leaves.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("more threads than the system starts are refused", "[data_parallel]") {
+  std::size_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  if (pages == 0) return;
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_AS, &before) == 0);
+  rlimit tight = before;  // 256 MB more: stacks for some thirty threads
+  tight.rlim_cur = pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + (std::size_t(1) << 28);
+  REQUIRE(setrlimit(RLIMIT_AS, &tight) == 0);
+  const std::string text = error_text<ValueError>([] { nn::DataParallel<double>(2, 5000); });
+  REQUIRE(setrlimit(RLIMIT_AS, &before) == 0);
+  CHECK_THAT(text, Catch::Matchers::StartsWith("workers: the system runs ") &&
+                       Catch::Matchers::ContainsSubstring(" of 5000 threads (") &&
+                       Catch::Matchers::EndsWith("); ask for fewer"));
+  Parameter<double> p(array<double>({2}, {1, 2}));
+  nn::DataParallel<double> parallel(2, 2);
+  CHECK(parallel.backward(2, [&](Tape<double>& tape, nn::Rows) { return sum(square(tape.parameter(p))); }) == 10);
+}
+#endif
+
+#if !defined(__SANITIZE_THREAD__)  // which does not start threads after a fork
+TEST_CASE("a process that was forked off has threads of its own", "[data_parallel]") {
+  Parameter<double> p(array<double>({2}, {1, 2}));
+  auto parallel = std::make_unique<nn::DataParallel<double>>(4, 3);
+  auto unused = std::make_unique<nn::DataParallel<double>>(4, 3);
+  const auto loss = [&](Tape<double>& tape, nn::Rows) { return sum(square(tape.parameter(p))); };
+  CHECK(parallel->backward(4, loss) == 20);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);  // rather than wait for ever
+    const bool right = parallel->backward(4, loss) == 20 && p.grad()(1) == 32;
+    parallel.reset();
+    unused.reset();
+    _exit(right ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(parallel->backward(4, loss) == 20);
+  CHECK(same(p.grad(), array<double>({2}, {16, 32})));
+}
+#endif
+
+TEST_CASE("segments that are checkpointed in the shards add up like the rest", "[data_parallel]") {
+  Generator generator(3);
+  const Array<double> x = random_array({8, 3}, generator), start = random_array({3, 3}, generator);
+  std::vector<Array<double>> gradients;
+  for (const std::size_t threads : {1, 2, 4}) {
+    Parameter<double> w(start);
+    std::array<Tape<double>, 4> workspaces;
+    bool fails = true;
+    const auto segment = [&](std::span<const Variable<double>> in) {
+      return std::array{tanh(linear(in[0], in[0].tape().parameter(w)))};
+    };
+    const auto loss = [&](Tape<double>& tape, nn::Rows rows) {
+      const auto part = slice(tape.constant(x), 0, static_cast<Index>(rows.begin), static_cast<Index>(rows.end));
+      const auto y = checkpoint(workspaces[rows.begin / 2], segment, {part})[0];
+      if (fails && rows.begin == 6) throw ValueError("the last shard");
+      return sum(square(checkpoint(workspaces[rows.begin / 2], segment, {y})[0]));
+    };
+    nn::DataParallel<double> parallel(4, threads);
+    CHECK_THROWS_AS(parallel.backward(8, loss), ValueError);
+    CHECK(same(w.grad(), zeros<double>({3, 3})));
+    fails = false;
+    parallel.backward(8, loss);
+    gradients.push_back(w.grad());
+    CHECK(same_bits(gradients.back(), gradients.front()));
+  }
+  Parameter<double> w(start);
+  Tape<double> tape;
+  const auto once = tanh(linear(tape.constant(x), tape.parameter(w)));
+  tape.backward(sum(square(tanh(linear(once, tape.parameter(w))))));
+  CHECK(distance(gradients[0], w.grad()) <= 1e-15);
 }
