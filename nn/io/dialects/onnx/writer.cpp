@@ -3,8 +3,8 @@
 #include <cstdint>
 
 #include "nn/io/dialects/dialects.hpp"
-#include "nn/io/dialects/onnx.hpp"
-#include "nn/io/dialects/protobuf.hpp"
+#include "nn/io/dialects/onnx/fields.hpp"
+#include "nn/io/dialects/onnx/protobuf.hpp"
 
 namespace nn::io::dialects {
 
