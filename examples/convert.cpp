@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "autograd/error.hpp"
 #include "nn/infer/stream.hpp"
 #include "nn/io/dialect.hpp"
+#include "nn/io/self_test.hpp"
 #include "program.hpp"
 
 namespace {
@@ -20,11 +22,11 @@ using nn::io::Network;
 using nn::io::Tensor;
 
 struct Options {
-  std::string in, out, to, from = "auto", dtype = "auto", inspect;
-  std::vector<std::string> metadata;
+  std::string in, out, to, from = "auto", dtype = "auto", inspect, nonlinearity;
+  std::vector<std::string> metadata, order;
   double sample_rate = 0;
   std::size_t burn_in = 0;
-  bool check = false, self_test = false, zero_state = false;
+  bool check = false, self_test = false, zero_state = false, formats = false;
 };
 
 Dialect dialect_of(const std::string& name) {
@@ -73,8 +75,18 @@ void print(const Network& network, Dialect dialect) {
   if (network.input_gain_db != 0 || network.output_gain_db != 0)
     fmt::print("  gain {} dB before and {} dB after\n", network.input_gain_db, network.output_gain_db);
   if (network.sample_rate > 0) fmt::print("  {} Hz\n", network.sample_rate);
+  for (const std::string& note : network.notes) fmt::print("  {}\n", note);
   if (network.self_test) fmt::print("  its self-test of {} steps passes\n", network.self_test->input.shape[0]);
   for (const auto& [key, note] : network.metadata) fmt::print("  {}: {}\n", key, note.text());
+}
+
+nn::io::ImportOptions import_options(const Options& options) {
+  nn::io::ImportOptions result;
+  if (options.dtype != "auto")
+    result.dtype = options.dtype == "float64" ? nn::io::Dtype::float64 : nn::io::Dtype::float32;
+  result.order = options.order;
+  if (!options.nonlinearity.empty()) result.nonlinearity = nn::io::activation_named(options.nonlinearity);
+  return result;
 }
 
 /// The largest difference of the answers to a chirp on all inputs.
@@ -95,7 +107,7 @@ double difference(const Network& a, const Network& b) {
 int inspect(const Options& options) {
   try {
     const Dialect dialect = options.from == "auto" ? nn::io::detect(options.inspect) : dialect_of(options.from);
-    print(nn::io::load(options.inspect, dialect), dialect);
+    print(nn::io::load(options.inspect, dialect, import_options(options)), dialect);
     fmt::print("no problems\n");
     return 0;
   } catch (const nn::io::FileProblems& file) {
@@ -108,12 +120,47 @@ int inspect(const Options& options) {
   return 1;
 }
 
+/// Reads the written file again and says what is known by then, and what is not.
+int check(const Options& options, const Network& network, Dialect to) {
+  const Network again = nn::io::load(options.out, to, {.nonlinearity = import_options(options).nonlinearity});
+  Network expected = network;
+  if (options.zero_state)
+    for (Layer& layer : expected.layers)
+      for (nn::io::Arrays& arrays : layer.directions) arrays.h0 = arrays.c0 = {};
+  if (options.burn_in) expected = nn::infer::burnt_in(expected, options.burn_in);
+  const double largest = difference(expected, again);
+  fmt::print(
+      "checked: {}, read again, answers as the model that was read from {}: outputs over 500 steps differ by at "
+      "most {:.2g}\n",
+      options.out, options.in, largest);
+  if (!(largest <= 1e-5)) {
+    fmt::print("THE OUTPUTS DIFFER\n");
+    return 1;
+  }
+  if (!network.self_test) {
+    fmt::print("not checked: that {} was read as the program that wrote it means it; it has no self-test to tell\n",
+               options.in);
+  } else if (options.zero_state || options.burn_in) {
+    fmt::print("checked: {} was read as it was meant, its self-test passes; {} starts from another state\n", options.in,
+               options.out);
+  } else {
+    Network tested = again;
+    tested.self_test = network.self_test;
+    try {
+      nn::io::verify_self_test(tested, options.out);
+    } catch (const autograd::FormatError& error) {
+      fmt::print("THE SELF-TEST OF {} FAILS: {}\n", options.in, error.what());
+      return 1;
+    }
+    fmt::print("checked: the self-test of {} passes, as it was read and as it was written\n", options.in);
+  }
+  return 0;
+}
+
 int convert(const Options& options) {
   const Dialect to = dialect_of(options.to.empty() ? dialect_by_suffix(options.out) : options.to);
   const Dialect from = options.from == "auto" ? nn::io::detect(options.in) : dialect_of(options.from);
-  nn::io::ImportOptions import;
-  if (options.dtype != "auto")
-    import.dtype = options.dtype == "float64" ? nn::io::Dtype::float64 : nn::io::Dtype::float32;
+  const nn::io::ImportOptions import = import_options(options);
   Network network = nn::io::load(options.in, from, import);
   print(network, from);
   if (import.dtype) set_dtype(network, *import.dtype);
@@ -124,18 +171,7 @@ int convert(const Options& options) {
                 .burn_in = options.burn_in,
                 .zero_state = options.zero_state});
   fmt::print("wrote {} as {}\n", options.out, name(to));
-  if (!options.check) return 0;
-  const Network again = nn::io::load(options.out, to);
-  Network expected = network;
-  if (options.zero_state)
-    for (Layer& layer : expected.layers)
-      for (nn::io::Arrays& arrays : layer.directions) arrays.h0 = arrays.c0 = {};
-  if (options.burn_in) expected = nn::infer::burnt_in(expected, options.burn_in);
-  const double largest = difference(expected, again);
-  fmt::print("read again: outputs over 500 steps differ by at most {:.2g}\n", largest);
-  if (largest <= 1e-5) return 0;
-  fmt::print("THE OUTPUTS DIFFER\n");
-  return 1;
+  return options.check ? check(options, network, to) : 0;
 }
 
 int run(int argc, char** argv) {
@@ -149,15 +185,26 @@ int run(int argc, char** argv) {
                  "round the numbers to float32, or keep them float64; auto: what the file says, or its numbers show")
       ->check(CLI::IsMember({"auto", "float32", "float64"}))
       ->capture_default_str();
+  app.add_option("--order", options.order,
+                 "the layers of a state dict or safetensors file from the input to the output: lstm,head")
+      ->delimiter(',');
+  app.add_option("--nonlinearity", options.nonlinearity, "tanh or relu, of RNNs in a file that does not say")
+      ->check(CLI::IsMember({"tanh", "relu"}));
   app.add_option("--sample-rate", options.sample_rate, "in Hz; by default the file's, or 48000 for nam and aidax");
   app.add_option("--metadata", options.metadata, "a note for the file, KEY=VALUE: loudness=-18.5; may be repeated");
   app.add_option("--burn-in", options.burn_in, "nam: begin with the state after so many steps of zeros")
       ->check(CLI::Range(0, 10'000'000));
   app.add_flag("--zero-state", options.zero_state, "forget the initial state of a .nam file");
   app.add_flag("--self-test", options.self_test, "write an input and the answer along, for readers to check");
-  app.add_flag("--check", options.check, "read the written file again and compare outputs");
+  app.add_flag("--check", options.check,
+               "read the written file again, compare outputs, and run the self-test of the first one");
+  app.add_flag("--formats", options.formats, "print what each format can express, as a table");
   app.add_option("--inspect", options.inspect, "say what is in a file, or everything that is wrong with it");
   CLI11_PARSE(app, argc, argv);
+  if (options.formats) {
+    fmt::print("{}", nn::io::dialect_table());
+    return 0;
+  }
   if (!options.inspect.empty()) return inspect(options);
   if (options.in.empty() || options.out.empty())
     throw autograd::ValueError("name a file to read and a file to write, or --inspect FILE");

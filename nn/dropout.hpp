@@ -6,6 +6,7 @@
 #include "autograd/error.hpp"
 #include "autograd/number_text.hpp"
 #include "autograd/ops/random.hpp"
+#include "nn/description.hpp"
 
 namespace nn {
 
@@ -26,6 +27,8 @@ struct Dropout {
   autograd::Variable<T> operator()(autograd::Variable<T> x, autograd::Generator& generator) const {
     return training && probability > 0 ? autograd::dropout(x, probability, generator) : x;
   }
+
+  Description describe() const { return {"Dropout"}; }
 
   static void visit(auto&, auto&&) {}
 };

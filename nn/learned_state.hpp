@@ -7,6 +7,7 @@
 
 #include "autograd/ops/shape.hpp"
 #include "nn/cell.hpp"
+#include "nn/description.hpp"
 #include "nn/module.hpp"
 
 namespace nn {
@@ -43,6 +44,15 @@ class LearnedState {
     return components(cell.zero_state(tape, batch), [&](Variable<T> zeros) {
       return autograd::broadcast_to(tape.parameter(initial[k++]), zeros.shape());
     });
+  }
+
+  Description describe() const {
+    Description description{"LearnedState"};
+    if constexpr (Described<C>) {
+      description.attributes = cell.describe().attributes;
+      description.attributes.emplace_back("cell", cell.describe().type);
+    }
+    return description;
   }
 
   /// The cell's names, then `initial_0` and so on.

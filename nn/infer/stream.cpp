@@ -6,6 +6,7 @@
 #include "autograd/error.hpp"
 #include "autograd/kernels/lane.hpp"
 #include "autograd/kernels/packed_product.hpp"
+#include "nn/io/faults.hpp"
 
 namespace nn::infer {
 
@@ -64,8 +65,7 @@ autograd::Simd<T> load(const T* from, Rest... rest) {
 double factor(double decibel) { return std::pow(10.0, decibel / 20); }
 
 void require_sound(const io::Network& network) {
-  const std::vector<std::string> problems = io::faults(network);
-  if (!problems.empty()) throw ValueError("infer: " + problems.front());
+  if (const auto found = io::faults(network); !found.empty()) throw ValueError("infer: " + io::joined(found));
 }
 
 Tensor widened(const std::vector<double>& values) { return {{values.size()}, values}; }

@@ -7,6 +7,7 @@
 
 #include "nn/infer/stream.hpp"
 #include "nn/io/dialects/dialects.hpp"
+#include "nn/io/faults.hpp"
 #include "nn/io/file.hpp"
 #include "nn/io/json.hpp"
 #include "nn/io/json_scanner.hpp"
@@ -47,6 +48,12 @@ constexpr std::array feature_texts{"is an LSTM",
                                    "has a gain",
                                    "starts from a state that is not zero"};
 
+/// The same as headings of a table.
+constexpr std::array feature_columns{
+    "LSTM", "GRU",  "GRU, reset before", "RNN, tanh", "RNN, relu", "both directions", "projection", "activation",
+    "skip", "gain", "initial state"};
+static_assert(feature_columns.size() == feature_texts.size());
+
 using Write = dialects::Files (*)(const dialects::Output&);
 using Read = Network (*)(const dialects::Input&);
 
@@ -58,27 +65,38 @@ struct Entry {
   unsigned features;
   Write write;
   Read read;
+  const char* tried;           ///< the programs whose files the reader was tried with
+  bool float32_alone = false;  ///< the file has no doubles
 };
 constexpr unsigned all_kinds = lstm | gru_after | rnn_tanh | rnn_relu;
 constexpr std::array entries{
-    Entry{"native", "a wengert/1 file", all_kinds | gru_before | bidirectional | projection, nullptr, nullptr},
-    Entry{"state_dict", "a bare PyTorch state dict", all_kinds | bidirectional | projection, nullptr, nullptr},
+    Entry{"native", "a wengert/1 file", all_kinds | gru_before | bidirectional | projection, nullptr, nullptr,
+          "this library"},
+    Entry{"state_dict", "a bare PyTorch state dict", all_kinds | bidirectional | projection, nullptr, nullptr,
+          "PyTorch, which also loads ours"},
     Entry{"rtneural", "an RTNeural model", lstm | gru_after | activation, dialects::write_rtneural,
-          dialects::read_rtneural},
-    Entry{"aidax", "an AIDA-X model", lstm | gru_after | skip | gain, dialects::write_aidax, dialects::read_aidax},
+          dialects::read_rtneural, "RTNeural"},
+    Entry{"aidax", "an AIDA-X model", lstm | gru_after | skip | gain, dialects::write_aidax, dialects::read_aidax,
+          "AIDA-X, aidadsp-lv2"},
     Entry{"guitarml", "a GuitarML model", lstm | gru_after | rnn_tanh | skip, dialects::write_guitarml,
-          dialects::read_guitarml},
-    Entry{"nam", "a Neural Amp Modeler (.nam) model", lstm | state, dialects::write_nam, dialects::read_nam},
+          dialects::read_guitarml, "NeuralPi, Automated-GuitarAmpModelling"},
+    Entry{"nam", "a Neural Amp Modeler (.nam) model", lstm | state, dialects::write_nam, dialects::read_nam,
+          "NeuralAmpModelerCore"},
     Entry{"keras", "a Keras model", all_kinds | gru_before | bidirectional | activation, dialects::write_keras,
-          dialects::read_keras},
+          dialects::read_keras, "Keras 3.3 and 3.15"},
     Entry{"onnx", "an ONNX model", all_kinds | gru_before | bidirectional | activation | skip | gain,
-          dialects::write_onnx, dialects::read_onnx},
+          dialects::write_onnx, dialects::read_onnx, "this library; ONNX Runtime runs ours", true},
     Entry{"tfjs", "a TensorFlow.js model", lstm | gru_before | rnn_tanh | rnn_relu | bidirectional | activation,
-          dialects::write_tfjs, dialects::read_tfjs},
-    Entry{"safetensors", "a safetensors file", all_kinds | bidirectional | projection, nullptr, nullptr},
+          dialects::write_tfjs, dialects::read_tfjs, "TensorFlow.js 4.22", true},
+    Entry{"safetensors", "a safetensors file", all_kinds | bidirectional | projection, nullptr, nullptr,
+          "this library; PyTorch loads ours"},
 };
 
-const Entry& entry(Dialect dialect) { return entries[static_cast<std::size_t>(dialect)]; }
+const Entry& entry(Dialect dialect) {
+  const auto index = static_cast<std::size_t>(dialect);
+  if (index >= entries.size()) throw ValueError("there is no format " + std::to_string(index) + " in the enumeration");
+  return entries[index];
+}
 
 /// The features of a network, each with the layer that has it.
 std::vector<std::pair<Feature, std::string>> features_of(const Network& network) {
@@ -124,25 +142,40 @@ void require_expressible(const Network& network, Dialect dialect) {
   }
 }
 
-bool holds_names(Dialect dialect) { return entry(dialect).write == nullptr; }
+using detail::holds_names;
+
+/// Of a file that was read, or is to be written.
+template <class Failure>
+void require_sound(const auto& what, const std::string& where, auto... dtype) {
+  if (const auto found = faults(what, dtype...); !found.empty()) throw Failure(where + ": " + joined(found));
+}
 
 /// One of the formats that hold any named arrays.
 std::string write_weights(const Weights& weights, Dialect dialect, const std::string& who) {
-  if (dialect == Dialect::native) return detail::write(weights);
+  if (dialect == Dialect::native) return detail::write(weights);  // which checks them itself
+  require_sound<ValueError>(weights, who);
   return dialect == Dialect::state_dict ? dialects::write_state_dict(weights, who)
                                         : dialects::write_safetensors(weights, who);
 }
 
 Weights read_weights(const dialects::Input& input, Dialect dialect) {
   if (dialect == Dialect::native) return read_json(input.bytes, input.source);
-  return dialect == Dialect::state_dict ? dialects::read_state_dict(input) : dialects::read_safetensors(input);
+  Weights weights =
+      dialect == Dialect::state_dict ? dialects::read_state_dict(input) : dialects::read_safetensors(input);
+  require_sound<FormatError>(weights, input.where());
+  return weights;
 }
 
-void require_finite_values(const Network& network, const std::string& where) {
-  for_each_tensor(network, [&](const std::string& name, const Tensor& tensor) {
-    for (const double value : tensor.values)
-      if (!std::isfinite(value)) throw FormatError(where + ": " + name + " has a number that is not finite");
-  });
+/// Arrays of an RNN do not say tanh or relu.
+void settle_nonlinearity(Network& network, const dialects::Input& input, const ImportOptions& options) {
+  for (Layer& layer : network.layers) {
+    if (layer.kind != Layer::Kind::rnn) continue;
+    if (!options.nonlinearity)
+      throw FormatError(input.where() + ": " + layer.name +
+                        " is an RNN, and nothing says whether with tanh or relu; give it (convert --nonlinearity, "
+                        "ImportOptions::nonlinearity)");
+    layer.activation = *options.nonlinearity;
+  }
 }
 
 /// NAM has a field for the sample rate, every other format has it among its notes, as AIDA-X does. E is thrown.
@@ -165,10 +198,11 @@ Network read_network(const dialects::Input& input, Dialect dialect, const Import
   if (holds_names(dialect)) {
     const Weights weights = read_weights(input, dialect);
     try {
-      network = network_of(weights);
+      network = network_of(weights, options.order);
     } catch (const ValueError& error) {
       throw FormatError(input.where() + ": " + error.what());
     }
+    if (weights.modules.empty()) settle_nonlinearity(network, input, options);
   } else {
     network = entry(dialect).read(input);
     const bool named = std::all_of(network.layers.begin(), network.layers.end(),
@@ -176,9 +210,7 @@ Network read_network(const dialects::Input& input, Dialect dialect, const Import
     if (!named || dialect == Dialect::onnx) name_layers(network);
   }
   take_sample_rate<FormatError>(network, input.where());
-  const std::vector<std::string> problems = faults(network);
-  if (!problems.empty()) throw FormatError(input.where() + ": " + problems.front());
-  require_finite_values(network, input.where());
+  require_sound<FormatError>(network, input.where());
   if (options.verify) verify_self_test(network, input.where());
   return network;
 }
@@ -255,12 +287,28 @@ std::string dialect_names() {
   return result;
 }
 
+std::string dialect_table() {
+  std::string head = "| format | a file is |", line = "|---|---|";
+  for (const char* const column : feature_columns) {
+    head += std::string(" ") + column + " |";
+    line += "---|";
+  }
+  std::string table = head + " tried with files of |\n" + line + "---|\n";
+  for (const Entry& entry : entries) {
+    table += std::string("| `") + entry.name + "` | " + entry.description + " |";
+    for (unsigned k = 0; k < feature_columns.size(); ++k) table += entry.features & 1u << k ? " ✓ |" : " |";
+    table += std::string(" ") + entry.tried + " |\n";
+  }
+  return table;
+}
+
 std::vector<NamedBytes> write(const Network& original, Dialect dialect, const std::string& file_name,
                               const ExportOptions& options) {
   const std::string who = std::string("save_") + name(dialect);
-  const std::vector<std::string> problems = faults(original);
-  if (!problems.empty()) throw ValueError(who + ": " + problems.front());
+  const Dtype dtype = entry(dialect).float32_alone ? Dtype::float32 : original.dtype;
+  require_sound<ValueError>(original, who, dtype);
   const Network network = completed(original, dialect, options, who);
+  require_sound<ValueError>(network, who, dtype);  // its metadata, its self-test, and the state it starts from
   require_expressible(network, dialect);
   if (holds_names(dialect)) return {{file_name, write_weights(weights_of(network), dialect, who)}};
   return entry(dialect).write({network, who, file_name});
@@ -288,6 +336,8 @@ Network read(std::string_view bytes, std::optional<Dialect> dialect, const Impor
 }
 
 namespace detail {
+
+bool holds_names(Dialect dialect) { return entry(dialect).write == nullptr; }
 
 void save_weights(const Weights& weights, Dialect dialect, const std::filesystem::path& path,
                   const ExportOptions& options) {
@@ -382,7 +432,8 @@ void load_into(const Contents& model, const Weights& own, Dialect dialect, const
     check_names(file, own, input.where());
     if (file.self_test) {
       Weights described = file;
-      described.modules = own.modules;
+      described.modules = own.modules;  // those without a description are rows if the self-test passes
+      std::erase_if(described.modules, [](const auto& module) { return module.second.type.empty(); });
       verify_self_test(network_of(described), input.where());
     }
   } else {

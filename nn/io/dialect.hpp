@@ -26,6 +26,8 @@ const char* description(Dialect dialect);
 std::optional<Dialect> dialect_named(const std::string& name);
 /// The names of all, with commas.
 std::string dialect_names();
+/// What each can express, and with whose files it has been tried: the table of docs/formats.md, in Markdown.
+std::string dialect_table();
 
 struct ExportOptions {
   Metadata metadata = {};   ///< added to the network's
@@ -36,8 +38,10 @@ struct ExportOptions {
 };
 
 struct ImportOptions {
-  std::optional<Dtype> dtype = {};  ///< of JSON that does not say; else float32, if every number is a float
-  bool verify = true;               ///< run the self-test, if there is one
+  std::optional<Dtype> dtype = {};              ///< of JSON that does not say; else float32, if every number is a float
+  bool verify = true;                           ///< run the self-test, if there is one
+  std::vector<std::string> order = {};          ///< of the layers in a file that has them by name: "lstm", "head"
+  std::optional<Activation> nonlinearity = {};  ///< tanh or relu, of RNNs in a file that does not say
 };
 
 /// A file to be written, of which a format may need several. The first one has no suffix of its own.
@@ -67,22 +71,28 @@ Network load(const std::filesystem::path& path, std::optional<Dialect> dialect =
 Network read(std::string_view bytes, std::optional<Dialect> dialect = {}, const ImportOptions& options = {});
 
 namespace detail {
+/// Whether the format has named arrays of any module, and not a row of layers.
+bool holds_names(Dialect dialect);
 void save_weights(const Weights& weights, Dialect dialect, const std::filesystem::path& path,
                   const ExportOptions& options);
 void load_into(const Contents& model, const Weights& own, Dialect dialect, const std::filesystem::path& path);
 
 template <Module M>
 void save_module(const M& module, Dialect dialect, const std::filesystem::path& path, const ExportOptions& options) {
-  save_weights(weights_of(module, std::string("save_") + name(dialect)), dialect, path, options);
+  const std::string who = std::string("save_") + name(dialect);
+  const bool any = holds_names(dialect) && !options.self_test;
+  save_weights(any ? weights_of(module, who) : row_of(module, who), dialect, path, options);
 }
 template <Module M>
 void load_module(M& module, Dialect dialect, const std::filesystem::path& path) {
-  load_into(contents(module), weights_of(module, std::string("load_") + name(dialect)), dialect, path);
+  const std::string who = std::string("load_") + name(dialect);
+  load_into(contents(module), holds_names(dialect) ? weights_of(module, who) : row_of(module, who), dialect, path);
 }
 }  // namespace detail
 
 // Of a module whose described parts, in the order of visit(), are LSTM, GRU, RNN and Linear layers that feed one
-// another. state_dict and safetensors take any module. Errors are those of save().
+// another; what is known of that and what is taken for granted, row_of() says. state_dict and safetensors take any
+// module. Errors are those of save(), and ValueError, with the path of the module, for one that is no such row.
 
 template <Module M>
 void save_state_dict(const M& module, const std::filesystem::path& path, const ExportOptions& options = {}) {

@@ -44,6 +44,12 @@ std::string write(Weights weights, const SaveOptions& options);
 void save(Weights weights, const std::filesystem::path& path, const SaveOptions& options);
 void save(Weights weights, std::ostream& stream, const SaveOptions& options);
 
+/// A self-test is one of a row of layers.
+template <Module M>
+Weights weights_to_save(const M& module, const SaveOptions& options) {
+  return options.self_test ? row_of(module, "save_json") : weights_of(module, "save_json");
+}
+
 Metadata read(const Contents& model, std::string_view text, const LoadOptions& options);
 Metadata load(const Contents& model, const std::filesystem::path& path, const LoadOptions& options);
 Metadata load(const Contents& model, std::istream& stream, const LoadOptions& options);
@@ -51,22 +57,23 @@ Metadata load(const Contents& model, std::istream& stream, const LoadOptions& op
 }  // namespace detail
 
 /// Writes the parameters of a module, its descriptions, and metadata; a file is replaced only once the new one is
-/// complete. Throws ValueError for a NaN or an infinity, naming parameter and index, for parameters of both float and
-/// double, for a name that occurs twice, for text that is not UTF-8, and for a self-test of anything but a row of LSTM,
-/// GRU, RNN and Linear layers; Error if the file can not be written.
+/// complete. Throws ValueError for parameters of both float and double, with one text for all that faults() finds (NaN
+/// and infinity, with parameter and index, names that occur twice, are empty or can not be printed, text that is not
+/// UTF-8), and for a self-test of anything but a row of LSTM, GRU, RNN and Linear layers, see row_of(); Error if the
+/// file can not be written.
 template <Module M>
 void save_json(const M& module, const std::filesystem::path& path, const SaveOptions& options = {}) {
-  detail::save(weights_of(module, "save_json"), path, options);
+  detail::save(detail::weights_to_save(module, options), path, options);
 }
 template <Module M>
 void save_json(const M& module, std::ostream& stream, const SaveOptions& options = {}) {
-  detail::save(weights_of(module, "save_json"), stream, options);
+  detail::save(detail::weights_to_save(module, options), stream, options);
 }
 
 /// The text that save_json writes.
 template <Module M>
 std::string to_json_text(const M& module, const SaveOptions& options = {}) {
-  return detail::write(weights_of(module, "save_json"), options);
+  return detail::write(detail::weights_to_save(module, options), options);
 }
 
 /// Sets every parameter of a module from a file, and returns the file's metadata. A float32 file fits a double model.

@@ -7,6 +7,7 @@
 
 #include "autograd/error.hpp"
 #include "nn/io/dialects/dialects.hpp"
+#include "nn/io/faults.hpp"
 #include "nn/io/file.hpp"
 #include "nn/io/json.hpp"
 #include "nn/io/json_format.hpp"
@@ -59,17 +60,6 @@ static_assert(expected.size() == static_cast<std::size_t>(Role::anything) + 1);
 const char* expectation(Role role) { return expected[static_cast<std::size_t>(role)]; }
 bool is_object(Role role) { return role <= Role::parameter; }
 bool is_list(Role role) { return role >= Role::modules && role <= Role::data; }
-
-/// Whether an array of `shape` has `count` elements, for extents whose product may overflow.
-bool holds(const Shape& shape, std::size_t count) {
-  if (std::find(shape.begin(), shape.end(), std::size_t{0}) != shape.end()) return count == 0;
-  std::size_t product = 1;
-  for (const std::size_t extent : shape) {
-    if (extent > count / product) return false;
-    product *= extent;
-  }
-  return product == count;
-}
 
 /// Names and what is wrong with them, as one text.
 struct Faults {
@@ -333,6 +323,7 @@ class Reader : JsonScanner {
       if (std::find(attributes_.begin(), attributes_.end(), Attribute("name", path)) == attributes_.end()) continue;
       std::vector<Attribute> own = description.attributes;
       own.emplace_back("type", description.type);
+      if (std::find(attributes_.begin(), attributes_.end(), Attribute("type", "")) != attributes_.end()) continue;
       for (const Attribute& ours : own)
         for (const Attribute& theirs : attributes_)
           if (ours.name == theirs.name && !(ours == theirs))
@@ -437,7 +428,10 @@ Metadata read_metadata(const std::filesystem::path& path) {
 }
 
 Weights read_json(std::string_view text, const std::string& source) {
-  return Reader("load_json", source, text, nullptr, {}).read();
+  Weights weights = Reader("load_json", source, text, nullptr, {}).read();
+  if (const auto found = faults(weights); !found.empty())
+    throw autograd::FormatError("load_json" + (source.empty() ? "" : ": " + source) + ": " + joined(found));
+  return weights;
 }
 
 }  // namespace nn::io

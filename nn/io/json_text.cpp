@@ -6,24 +6,30 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/error.hpp"
+#include "nn/io/faults.hpp"
 #include "nn/io/json_scanner.hpp"
 
 namespace nn::io {
 
 using autograd::ValueError;
 
-std::string quoted(const std::string& who, const std::string& text) {
+std::string text_fault(const std::string& text) {
   using nlohmann::json;
   const json value = text;
-  std::string result = value.dump(-1, ' ', false, json::error_handler_t::replace);
+  const std::string result = value.dump(-1, ' ', false, json::error_handler_t::replace);
   try {
     value.dump();
   } catch (const json::exception&) {
-    throw ValueError(who + ": " + result + " is not UTF-8");
+    return result + " is not UTF-8";
   }
   if (result.size() - 2 > max_text)
-    throw ValueError(who + ": " + result.substr(0, 80) + "... has more than " + std::to_string(max_text) + " bytes");
-  return result;
+    return result.substr(0, 80) + "... has more than " + std::to_string(max_text) + " bytes";
+  return "";
+}
+
+std::string quoted(const std::string& who, const std::string& text) {
+  if (const std::string fault = text_fault(text); !fault.empty()) throw ValueError(who + ": " + fault);
+  return nlohmann::json(text).dump();
 }
 
 void append_number(std::string& text, double value, Dtype dtype) {
@@ -34,18 +40,6 @@ void append_number(std::string& text, double value, Dtype dtype) {
   const std::string_view number(digits, static_cast<std::size_t>(end - digits));
   text += number;
   if (number.find_first_of(".e") == std::string_view::npos) text += ".0";
-}
-
-void require_finite(const std::string& who, const std::string& name, const Tensor& tensor) {
-  for (std::size_t k = 0; k < tensor.values.size(); ++k) {
-    const double value = tensor.values[k];
-    if (std::isfinite(value)) continue;
-    Shape index = tensor.shape;
-    for (std::size_t axis = index.rank(), flat = k; axis-- > 0; flat /= tensor.shape[axis])
-      index[axis] = flat % tensor.shape[axis];
-    throw ValueError(who + ": " + name + " is " + (std::isnan(value) ? "NaN" : "infinite") + " at " + to_string(index) +
-                     ", and JSON has no such number");
-  }
 }
 
 void JsonWriter::begin() {
@@ -100,7 +94,8 @@ JsonWriter& JsonWriter::value(double number) {
 }
 
 JsonWriter& JsonWriter::tensor(const std::string& name, const Tensor& tensor, Dtype dtype) {
-  require_finite(who_, name, tensor);
+  if (const std::string fault = number_fault(name, tensor, dtype); !fault.empty())
+    throw ValueError(who_ + ": " + fault);
   begin();
   const Shape& shape = tensor.shape;
   if (shape.rank() == 0) {

@@ -9,15 +9,15 @@
 
 namespace nn::io {
 
-/// The text in quotes. Throws ValueError, which begins with `who`, unless it is UTF-8 of at most max_text bytes.
+/// What keeps a text out of a file: it is not UTF-8, or has more than max_text bytes. Empty if nothing does.
+std::string text_fault(const std::string& text);
+
+/// The text in quotes. Throws ValueError, which begins with `who`, for a text_fault().
 std::string quoted(const std::string& who, const std::string& text);
 
 /// The shortest text that reads back as the same bits, as a float or a double. It always has a point or an exponent,
 /// which keeps the sign of -0.0 where a reader would take a whole number for an integer.
 void append_number(std::string& text, double value, Dtype dtype);
-
-/// Throws ValueError, `who: name is NaN at (1, 2), ...`, for a number that JSON does not have.
-void require_finite(const std::string& who, const std::string& name, const Tensor& tensor);
 
 /// A JSON text, written from front to back, on indented lines. An array is one line.
 class JsonWriter {
@@ -39,7 +39,7 @@ class JsonWriter {
   /// JSON as it is.
   JsonWriter& raw(std::string_view json);
 
-  /// Nested lists of numbers; `name` for the error if one is not finite.
+  /// Nested lists of numbers; `name` for the error if one is not finite, or the shape can not be shown.
   JsonWriter& tensor(const std::string& name, const Tensor& tensor, Dtype dtype);
   JsonWriter& shape(const Shape& shape);
 

@@ -1,10 +1,9 @@
 // Writes wengert/1.
 #include <charconv>
-#include <cmath>
 #include <ostream>
-#include <set>
 
 #include "autograd/error.hpp"
+#include "nn/io/faults.hpp"
 #include "nn/io/file.hpp"
 #include "nn/io/json.hpp"
 #include "nn/io/json_format.hpp"
@@ -19,8 +18,7 @@ namespace {
 
 const std::string who = "save_json";
 
-void append_tensor(std::string& text, const std::string& name, const Tensor& tensor, Dtype dtype) {
-  require_finite(who, name, tensor);
+void append_tensor(std::string& text, const Tensor& tensor, Dtype dtype) {
   text += "{\"shape\": [";
   for (std::size_t axis = 0; axis < tensor.shape.rank(); ++axis)
     text += (axis ? ", " : "") + std::to_string(tensor.shape[axis]);
@@ -33,13 +31,9 @@ void append_tensor(std::string& text, const std::string& name, const Tensor& ten
 }
 
 std::string description_text(const std::string& name, const Description& description) {
-  std::set<std::string> keys{"name", "type"};
   std::string text = "{\"name\": " + quoted(who, name) + ", \"type\": " + quoted(who, description.type);
-  for (const Attribute& attribute : description.attributes) {
-    if (!keys.insert(attribute.name).second)
-      throw ValueError(who + ": module " + quoted(who, name) + " describes " + quoted(who, attribute.name) + " twice");
+  for (const Attribute& attribute : description.attributes)
     text += ", " + quoted(who, attribute.name) + ": " + detail::value_text(attribute);
-  }
   return text + "}";
 }
 
@@ -64,15 +58,12 @@ namespace detail {
 std::string value_text(const Attribute& attribute) {
   if (attribute.kind == Attribute::Kind::text) return quoted(who, attribute.text);
   if (attribute.kind == Attribute::Kind::truth) return attribute.number != 0 ? "true" : "false";
-  if (!std::isfinite(attribute.number)) throw ValueError("save_json: attribute " + attribute.name + " is not finite");
   char digits[32];
   return {digits, std::to_chars(std::begin(digits), std::end(digits), attribute.number).ptr};
 }
 
 std::string write(const Weights& weights) {
-  if (weights.metadata.size() > max_keys)
-    throw ValueError("save_json: " + std::to_string(weights.metadata.size()) + " metadata, at most " +
-                     std::to_string(max_keys) + " are kept");
+  if (const auto found = faults(weights); !found.empty()) throw ValueError(who + ": " + joined(found));
   std::string text = "{\n  \"format\": \"" + std::string(format_name) + "\",\n  \"dtype\": \"";
   text += weights.dtype == Dtype::float32 ? "float32" : "float64";
   text += "\",\n  \"modules\": ";
@@ -81,16 +72,16 @@ std::string write(const Weights& weights) {
   text += ",\n  \"parameters\": ";
   append_lines(text, '{', '}', weights.tensors, [&](const auto& entry) {
     text += quoted(who, entry.first) + ": ";
-    append_tensor(text, entry.first, entry.second, weights.dtype);
+    append_tensor(text, entry.second, weights.dtype);
   });
   text += ",\n  \"metadata\": ";
   append_lines(text, '{', '}', weights.metadata,
                [&](const auto& note) { text += quoted(who, note.first) + ": " + quoted(who, note.second); });
   if (const auto& test = weights.self_test) {
     text += ",\n  \"self_test\": {\n    \"input\": ";
-    append_tensor(text, "self_test", test->input, weights.dtype);
+    append_tensor(text, test->input, weights.dtype);
     text += ",\n    \"output\": ";
-    append_tensor(text, "self_test", test->output, weights.dtype);
+    append_tensor(text, test->output, weights.dtype);
     text += ",\n    \"tolerance\": ";
     append_number(text, test->tolerance, Dtype::float64);
     text += "\n  }";

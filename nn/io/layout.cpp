@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "autograd/error.hpp"
+#include "nn/io/faults.hpp"
 
 namespace nn::io {
 
@@ -64,6 +65,9 @@ std::vector<Tensor> to_layout(const Layer& layer, const Arrays& arrays, const La
       if (layer.kind == Layer::Kind::gru && layer.reset_after)
         throw autograd::ValueError("the two biases of a GRU that resets after the product can not be summed");
       for (std::size_t k = 0; k < size; ++k) first.values[k] = rounded(first.values[k] + second.values[k], dtype);
+      if (const std::string fault = number_fault("the sum of the biases of " + layer.name, first, dtype);
+          !fault.empty())
+        throw autograd::ValueError(fault);
       break;
     case Bias::stacked:
     case Bias::joined:

@@ -12,6 +12,7 @@
 #include "autograd/error.hpp"
 #include "nn/io/network.hpp"
 #include "nn/io/parameter_data.hpp"
+#include "nn/io/row.hpp"
 #include "nn/module.hpp"
 
 namespace nn::io {
@@ -32,14 +33,6 @@ struct Contents {
     return !parameters.empty() && parameters.front().parameter.index() == 0 ? Dtype::float32 : Dtype::float64;
   }
 };
-
-std::vector<std::pair<std::string, Description>> descriptions(auto& module) {
-  std::vector<std::pair<std::string, Description>> result;
-  for_each_module(module, [&]<class U>(const std::string& path, const U& child) {
-    if constexpr (Described<U>) result.emplace_back(path, child.describe());
-  });
-  return result;
-}
 
 template <Module M>
 Contents contents(M& module) {
@@ -91,10 +84,15 @@ void assign(const Contents& model, TensorOf tensor_of) {
 
 }  // namespace detail
 
+/// The parameters and descriptions of a module, for a file that holds any. A module that computes and has no
+/// description is named with an empty type, so that no reader takes its parts for a row of layers.
+///
 /// Throws ValueError, which begins with `who`, for parameters of both float and double, and a name that occurs twice.
 template <Module M>
 Weights weights_of(const M& module, const std::string& who) {
   Weights result{.dtype = Dtype::float64, .modules = detail::descriptions(module)};
+  for (const detail::Computation& each : detail::computations(module))
+    if (!each.described) result.modules.emplace_back(each.path, Description{""});
   detail::ParameterCheck check(who);
   for_each_parameter(module, [&](const std::string& path, const auto& parameter) {
     result.dtype = detail::dtype_of(parameter);
@@ -105,11 +103,28 @@ Weights weights_of(const M& module, const std::string& who) {
   return result;
 }
 
+/// The same for a format of layers in a row, for which it must be known that the module is one.
+///
+/// Of a module that only holds others, and of the program's own function that runs them, nothing can be seen: it stands
+/// for the layers in the order of its visit(), each of which reads what the one before gives. A module with an
+/// operator() (or forward()) is run instead, a copy of it with other weights, on a sequence: where it does not answer
+/// as the row of its layers does, or can not be run with a Variable alone, network_of() refuses it, as it does a cell
+/// of one's own. A description of type "Sequential" states that a module is the row of its parts; it is refused only
+/// where it is run and does not answer so.
+template <Module M>
+Weights row_of(const M& module, const std::string& who) {
+  Weights result = weights_of(module, who);
+  std::erase_if(result.modules, [](const auto& each) { return each.second.type.empty(); });
+  for (const auto& [path, reason] : detail::unlike_rows(module))
+    result.modules.emplace_back(path, Description{"", {{"reason", reason}}});
+  return result;
+}
+
 /// The layers that the described parts of a module are, in the order of visit(). Throws ValueError as network_of() of
-/// weights does.
+/// weights does, and for a module that is no row of them, see row_of().
 template <Module M>
 Network network_of(const M& module) {
-  return network_of(weights_of(module, "network_of"));
+  return network_of(row_of(module, "network_of"));
 }
 
 }  // namespace nn::io

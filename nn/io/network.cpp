@@ -3,8 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 
 #include "autograd/error.hpp"
+#include "nn/io/faults.hpp"
+#include "nn/io/json_scanner.hpp"
+#include "nn/io/layer_order.hpp"
+#include "nn/io/self_test.hpp"
 #include "nn/nonlinearity.hpp"
 
 namespace nn::io {
@@ -37,16 +43,27 @@ std::optional<Attribute> attribute(const Description& description, const std::st
 /// Takes the arrays of modules out of weights, and remembers which are left.
 class Collector {
  public:
-  explicit Collector(const Weights& weights) : weights_(weights) {}
+  explicit Collector(const Weights& weights) : weights_(weights) {
+    for (const auto& [name, tensor] : weights.tensors) tensors_.emplace(name, &tensor);
+  }
 
+  /// Throws ValueError for descriptions of anything but layers, and what holds them without computing.
   std::vector<Found> described() const {
     std::vector<Found> result;
     for (const auto& [path, description] : weights_.modules) {
+      if (description.type.empty()) continue;  // not described, see check_described()
+      require_known_place(path);
       std::string type = description.type;
+      if (type == "Sequential" || type == "Dropout") continue;  // a row of its parts; the identity outside training
+      if (type == "Recurrent") {
+        require_forward(path, description);
+        continue;
+      }
       const bool cell = type.ends_with("Cell");
       if (cell) type.resize(type.size() - 4);
       const auto kind = std::find(kinds.begin(), kinds.end(), type);
-      if (kind == kinds.end()) continue;  // its own arrays, if it has any, are found to be left over
+      if (kind == kinds.end() || description.type == "LinearCell")
+        throw ValueError(shown_path(path) + " is of type " + shown(description.type) + only_layers);
       const std::string prefix = path.empty() ? path : path + ".";
       result.push_back({prefix, static_cast<Layer::Kind>(kind - kinds.begin()), cell, description});
     }
@@ -78,10 +95,10 @@ class Collector {
     if (!found.cell && found.kind != Layer::Kind::linear) {
       for (std::size_t level = 0;; ++level) {
         const std::string suffix = "_l" + std::to_string(level);
-        if (level > 0 && !weights_.find(found.prefix + "weight_ih" + suffix)) return result;
+        if (level > 0 && !find(found.prefix + "weight_ih" + suffix)) return result;
         Layer layer = begin(found, name);
         layer.directions = {recurrent_arrays(found.prefix, suffix)};
-        if (weights_.find(found.prefix + "weight_ih" + suffix + "_reverse"))
+        if (find(found.prefix + "weight_ih" + suffix + "_reverse"))
           layer.directions.push_back(recurrent_arrays(found.prefix, suffix + "_reverse"));
         result.push_back(sized(std::move(layer)));
       }
@@ -97,24 +114,64 @@ class Collector {
     return {sized(std::move(layer))};
   }
 
-  void check_all_taken() const {
+  /// Throws ValueError for an array of no layer, and for a module that computes what no description says.
+  void check_all_known() const {
     for (const auto& [name, tensor] : weights_.tensors)
       if (!taken_.contains(name))
         throw ValueError(name + " " + to_string(tensor.shape) +
                          " belongs to no LSTM, GRU, RNN or Linear layer; only these, one after the other, can be "
                          "converted to programs that run them");
+    for (const auto& [path, description] : weights_.modules)
+      if (description.type.empty())
+        throw ValueError(shown_path(path) + " computes what no description says" +
+                         (description.attributes.empty() ? "" : " (" + description.attributes[0].text + ")") +
+                         only_layers);
   }
 
  private:
+  static constexpr const char* only_layers =
+      ", and only LSTM, GRU, RNN and Linear layers, one after the other, can be converted to programs that run them; "
+      "native, state_dict and safetensors hold its parameters";
+
+  static std::string shown_path(const std::string& path) { return path.empty() ? "the model" : shown(path); }
+
+  const Description* find_module(const std::string& path) const {
+    for (const auto& [own, description] : weights_.modules)
+      if (own == path) return &description;
+    return nullptr;
+  }
+
+  /// A described module may be within nothing that computes, other than the Recurrent that runs it.
+  void require_known_place(const std::string& path) const {
+    for (const auto& [outer, description] : weights_.modules) {
+      const std::string prefix = outer.empty() ? outer : outer + ".";
+      if (outer == path || !path.starts_with(prefix) || description.type.empty() || description.type == "Sequential")
+        continue;
+      if (description.type == "Recurrent" && path == prefix + "cell" && find_module(path)->type.ends_with("Cell"))
+        continue;
+      throw ValueError(shown(path) + " is a part of " + shown_path(outer) + " of type " + shown(description.type) +
+                       ", which computes with it what no description says" + only_layers);
+    }
+  }
+
+  void require_forward(const std::string& path, const Description& description) const {
+    for (const auto& [option, what] : {std::pair{"reverse", " runs from the last step to the first (reverse)"},
+                                       {"residual", " has a residual connection"}})
+      if (const auto set = attribute(description, option); set && set->number != 0)
+        throw ValueError(shown_path(path) + what + only_layers);
+    const std::string cell = path.empty() ? "cell" : path + ".cell";
+    if (!find_module(cell)) throw ValueError(shown(cell) + " computes what no description says" + only_layers);
+  }
+
   Tensor take(const std::string& name) {
-    const Tensor* const tensor = weights_.find(name);
+    const Tensor* const tensor = find(name);
     if (!tensor) return {};
     taken_.insert(name);
     return *tensor;
   }
 
   Tensor needed(const std::string& name) {
-    if (!weights_.find(name)) throw ValueError(name + " is missing");
+    if (!find(name)) throw ValueError(name + " is missing");
     return take(name);
   }
 
@@ -130,9 +187,9 @@ class Collector {
 
   /// By the number of row blocks of weight_hh.
   Layer::Kind recurrent_kind(const std::string& prefix, const std::string& suffix) const {
-    const Tensor* const hh = weights_.find(prefix + "weight_hh" + suffix);
+    const Tensor* const hh = find(prefix + "weight_hh" + suffix);
     if (!hh || hh->shape.rank() != 2) throw ValueError(prefix + "weight_hh" + suffix + " is missing or no matrix");
-    const Tensor* const hr = weights_.find(prefix + "weight_hr" + suffix);
+    const Tensor* const hr = find(prefix + "weight_hr" + suffix);
     const std::size_t hidden = hr && hr->shape.rank() == 2 ? hr->shape[1] : hh->shape[1];
     if (hidden > 0 && hh->shape[0] == 4 * hidden) return Layer::Kind::lstm;
     if (hidden > 0 && hh->shape[0] == 3 * hidden) return Layer::Kind::gru;
@@ -143,12 +200,20 @@ class Collector {
 
   static Layer begin(const Found& found, const std::string& name) {
     Layer layer{.kind = found.kind, .name = name};
+    constexpr std::array known{"input_size",   "hidden_size", "num_layers",         "bidirectional",
+                               "proj_size",    "gate_order",  "residual",           "gate_nonlinearity",
+                               "in_features",  "reset_after", "out_features",       "candidate_nonlinearity",
+                               "nonlinearity", "bias",        "hidden_nonlinearity"};
+    for (const Attribute& each : found.description.attributes)
+      if (std::find(known.begin(), known.end(), each.name) == known.end())
+        throw ValueError(shown_path(name) + " has " + shown(each.name) + ", which nothing here knows" + only_layers);
     if (const auto order = attribute(found.description, "gate_order"); order && order->text != gate_order(found.kind))
       throw ValueError(name + " has gate order " + order->text + ", expected " + gate_order(found.kind));
     const auto require = [&](const char* what, const Attribute& usual) {
       const auto has = attribute(found.description, usual.name);
       if (has && !(*has == usual))
-        throw ValueError(name + what + has->text + ", which only the wengert/1 file of the model holds; write that");
+        throw ValueError(shown_path(name) + what + has->text +
+                         ", which only the wengert/1 file of the model holds; write that");
     };
     require(" has a residual connection", {"residual", false});
     const nn::GateNonlinearities usual;
@@ -178,37 +243,78 @@ class Collector {
     return layer;
   }
 
+  const Tensor* find(const std::string& name) const {
+    const auto found = tensors_.find(name);
+    return found == tensors_.end() ? nullptr : found->second;
+  }
+
   const Weights& weights_;
+  std::unordered_map<std::string_view, const Tensor*> tensors_;
   std::set<std::string> taken_;
 };
 
-bool chained(const std::vector<Layer>& layers) {
-  for (std::size_t k = 1; k < layers.size(); ++k)
-    if (layers[k].input_size != layers[k - 1].output_size()) return false;
-  return true;
+std::vector<Layer> described_layers(const Weights& weights) {
+  Collector collector(weights);
+  std::vector<Layer> result;
+  for (const Found& found : collector.described())
+    for (Layer& layer : collector.layers(found)) result.push_back(std::move(layer));
+  collector.check_all_known();
+  return result;
 }
 
-/// The order in the file is that of the model, unless its names are sorted: then, as where the layers do not fit one
-/// another in that order, recurrent layers come first, if so they fit.
-void order_layers(std::vector<Layer>& layers, const Weights& weights) {
-  const bool sorted = std::is_sorted(weights.tensors.begin(), weights.tensors.end(),
-                                     [](const auto& a, const auto& b) { return a.first < b.first; });
-  if (!sorted && chained(layers)) return;
-  std::vector<Layer> other = layers;
-  std::stable_partition(other.begin(), other.end(), [](const Layer& layer) { return layer.recurrent(); });
-  if (chained(other)) layers = std::move(other);
+/// The layers of the modules that names and shapes tell, in their order.
+std::vector<Layer> guessed_layers(const Weights& weights, const std::vector<std::string>& wanted,
+                                  std::vector<std::string>& notes) {
+  Collector collector(weights);
+  std::vector<std::vector<Layer>> modules;
+  std::vector<Part> parts;
+  for (const Found& found : collector.guessed()) {
+    modules.push_back(collector.layers(found));
+    const std::vector<Layer>& layers = modules.back();
+    parts.push_back({layers.front().name, layers.front().input_size, layers.back().output_size()});
+  }
+  collector.check_all_known();
+  const auto joined_up = [&](const std::vector<std::size_t>& order) {
+    std::vector<Layer> layers;
+    for (const std::size_t k : order) layers.insert(layers.end(), modules[k].begin(), modules[k].end());
+    return layers;
+  };
+  const auto passes = [&](const std::vector<std::size_t>& order) {
+    const Network network{.dtype = weights.dtype, .layers = joined_up(order), .self_test = weights.self_test};
+    if (!faults(network).empty()) return false;
+    try {
+      verify_self_test(network, "");
+    } catch (const autograd::FormatError&) {
+      return false;
+    }
+    return true;
+  };
+  std::vector<std::string> names(weights.tensors.size());
+  std::transform(weights.tensors.begin(), weights.tensors.end(), names.begin(),
+                 [](const auto& entry) { return entry.first; });
+  using Passes = std::function<bool(const std::vector<std::size_t>&)>;
+  const Order order = order_of(parts, sorted_by_name(names), wanted, weights.self_test ? Passes(passes) : Passes());
+  if (parts.size() > 1) notes.push_back("the order of the layers: " + order.why);
+  if (!weights.self_test)
+    notes.push_back("the file has names and arrays alone: that nothing else is computed is taken for granted");
+  return joined_up(order.parts);
 }
 
 void require_sound(const Network& network) {
-  const std::vector<std::string> problems = faults(network);
-  std::string all;
-  for (const std::string& problem : problems) all += (all.empty() ? "" : "; ") + problem;
-  if (!all.empty()) throw ValueError(all);
+  if (const auto found = faults(network); !found.empty()) throw ValueError(joined(found));
+}
+
+/// The name of a value of an enumeration.
+template <class Names, class Enumeration>
+const char* name_in(const Names& names, Enumeration value) {
+  const auto index = static_cast<std::size_t>(value);
+  if (index >= names.size()) throw ValueError(std::to_string(index) + " is no value of the enumeration");
+  return names[index];
 }
 
 }  // namespace
 
-const char* name(Activation activation) { return activations[static_cast<std::size_t>(activation)]; }
+const char* name(Activation activation) { return name_in(activations, activation); }
 
 std::optional<Activation> activation_named(const std::string& name) {
   if (name == "linear") return Activation::none;
@@ -217,7 +323,7 @@ std::optional<Activation> activation_named(const std::string& name) {
   return static_cast<Activation>(found - activations.begin());
 }
 
-const char* name(Layer::Kind kind) { return kinds[static_cast<std::size_t>(kind)]; }
+const char* name(Layer::Kind kind) { return name_in(kinds, kind); }
 
 const char* gate_order(Layer::Kind kind) {
   return kind == Layer::Kind::lstm ? "ifgo" : kind == Layer::Kind::gru ? "rzn" : "";
@@ -229,53 +335,36 @@ std::size_t Network::parameter_count() const {
   return count;
 }
 
-std::vector<std::string> faults(const Network& network) {
-  std::vector<std::string> result;
-  const auto check = [&](const Layer& layer, const char* what, const Tensor& tensor, const Shape& expected) {
-    if (tensor.shape != expected || tensor.values.size() != expected.elements())
-      result.push_back(layer.name + ": " + what + " has shape " + to_string(tensor.shape) + ", expected " +
-                       to_string(expected));
-  };
-  if (network.layers.empty()) return {"it has no layers"};
-  for (std::size_t k = 0; k < network.layers.size(); ++k) {
-    const Layer& layer = network.layers[k];
-    if (layer.size == 0 || layer.input_size == 0) {
-      result.push_back(layer.name + ": its input size is " + std::to_string(layer.input_size) + " and its size " +
-                       std::to_string(layer.size) + ", and both must be positive");
-      continue;
-    }
-    if (k > 0 && layer.input_size != network.layers[k - 1].output_size())
-      result.push_back(layer.name + " reads " + std::to_string(layer.input_size) + " features, and the layer before, " +
-                       network.layers[k - 1].name + ", has " + std::to_string(network.layers[k - 1].output_size()));
-    const std::size_t rows = layer.gates() * layer.size;
-    for (const Arrays& arrays : layer.directions) {
-      check(layer, layer.recurrent() ? "weight_ih" : "weight", arrays.weight_ih, {rows, layer.input_size});
-      if (!arrays.bias_ih.empty()) check(layer, layer.recurrent() ? "bias_ih" : "bias", arrays.bias_ih, {rows});
-      if (!layer.recurrent()) continue;
-      const std::size_t width = layer.projection() ? layer.projection() : layer.size;
-      check(layer, "weight_hh", arrays.weight_hh, {rows, width});
-      if (!arrays.bias_hh.empty()) check(layer, "bias_hh", arrays.bias_hh, {rows});
-      if (layer.projection()) check(layer, "weight_hr", arrays.weight_hr, {width, layer.size});
-      if (!arrays.h0.empty()) check(layer, "h0", arrays.h0, {width});
-      if (!arrays.c0.empty()) check(layer, "c0", arrays.c0, {layer.size});
-    }
-  }
-  if (network.skip > std::min(network.input_size(), network.output_size()))
-    result.push_back(std::to_string(network.skip) + " inputs are added to the outputs, and there are " +
-                     std::to_string(network.input_size()) + " inputs and " + std::to_string(network.output_size()) +
-                     " outputs");
-  return result;
-}
-
-Network network_of(const Weights& weights) {
+Network network_of(const Weights& weights, const std::vector<std::string>& order) {
   Network network{.dtype = weights.dtype, .metadata = weights.metadata, .self_test = weights.self_test};
-  Collector collector(weights);
-  for (const Found& found : weights.modules.empty() ? collector.guessed() : collector.described())
-    for (Layer& layer : collector.layers(found)) network.layers.push_back(std::move(layer));
-  collector.check_all_taken();
-  if (weights.modules.empty()) order_layers(network.layers, weights);
+  network.layers = weights.modules.empty() ? guessed_layers(weights, order, network.notes) : described_layers(weights);
   require_sound(network);
   return network;
+}
+
+std::vector<std::pair<std::string, Description>> untold_by_names(const Weights& weights) {
+  if (weights.modules.empty()) return {};
+  Weights described{.modules = weights.modules};  // without numbers, which tell nothing
+  for (const auto& [name, tensor] : weights.tensors) described.tensors.emplace_back(name, Tensor{tensor.shape, {}});
+  const Weights bare{.tensors = described.tensors};
+  std::vector<Layer> layers;
+  try {
+    layers = described_layers(described);
+  } catch (const ValueError& error) {
+    return {{"", Description{"", {{"reason", error.what()}}}}};
+  }
+  const auto same = [](const Layer& a, const Layer& b) {
+    return a.kind == b.kind && a.kind != Layer::Kind::rnn && a.name == b.name && a.cell == b.cell &&
+           a.reset_after == b.reset_after && a.directions.size() == b.directions.size();
+  };
+  try {
+    std::vector<std::string> notes;
+    const std::vector<Layer> guessed = guessed_layers(bare, {}, notes);
+    if (std::equal(layers.begin(), layers.end(), guessed.begin(), guessed.end(), same)) return {};
+  } catch (const ValueError&) {
+    // The names tell nothing at all.
+  }
+  return weights.modules;
 }
 
 void for_each_tensor(const Network& network, const std::function<void(const std::string&, const Tensor&)>& f) {
@@ -311,6 +400,7 @@ std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network
 }
 
 Weights weights_of(const Network& network) {
+  require_sound(network);
   if (network.skip)
     throw ValueError("the inputs are added to the outputs, which the names of weights can not say; write guitarml");
   if (network.input_gain_db != 0 || network.output_gain_db != 0)
@@ -328,7 +418,8 @@ Weights weights_of(const Network& network) {
                            " starts from a state that is not zero, which only nam files hold; write nam, "
                            "or drop the initial states");
     if (k > 0 && network.layers[k - 1].name == layer.name) {
-      weights.modules.back().second.attributes[2].number += 1;  // num_layers
+      for (Attribute& attribute : weights.modules.back().second.attributes)
+        if (attribute.name == "num_layers") ++attribute.number;
       continue;
     }
     Description description{std::string(name(layer.kind)) + (layer.cell ? "Cell" : "")};

@@ -43,7 +43,9 @@ struct Layer {
   bool recurrent() const { return kind != Kind::linear; }
   /// 4, 3 or 1.
   std::size_t gates() const { return kind == Kind::lstm ? 4 : kind == Kind::gru ? 3 : 1; }
-  std::size_t projection() const { return directions[0].weight_hr.empty() ? 0 : directions[0].weight_hr.shape[0]; }
+  std::size_t projection() const {
+    return directions.empty() || directions[0].weight_hr.empty() ? 0 : directions[0].weight_hr.shape[0];
+  }
   /// What the next layer reads.
   std::size_t output_size() const { return directions.size() * (projection() ? projection() : size); }
 };
@@ -62,23 +64,36 @@ struct Network {
   double sample_rate = 0;     ///< 0 where unknown
   Metadata metadata = {};
   std::optional<SelfTest> self_test = {};
+  std::vector<std::string> notes = {};  ///< what the reader of a file had to conclude, and from what
 
-  std::size_t input_size() const { return layers.front().input_size; }
-  std::size_t output_size() const { return layers.back().output_size(); }
+  std::size_t input_size() const { return layers.empty() ? 0 : layers.front().input_size; }
+  std::size_t output_size() const { return layers.empty() ? 0 : layers.back().output_size(); }
   std::size_t parameter_count() const;
 };
 
-/// Every sentence that says what is wrong with the shapes of a network; none if it can run.
+/// Every sentence that says what is wrong with a network, which neither writers nor readers let pass: shapes, sizes,
+/// names, numbers that are not finite. None if it can run.
 std::vector<std::string> faults(const Network& network);
 
-/// The layers that the descriptions name (LSTM, GRU, RNN, Linear, and the first three as ...Cell), or, without
-/// descriptions, those that PyTorch's names and the shapes tell. Of a description gate_order is compared, reset_after
-/// of a GRU (true if not given) and nonlinearity of an RNN (tanh if not given) are used; sizes are those of the arrays.
-/// Throws ValueError where that is no row of LSTM, GRU, RNN and Linear layers, with the reason.
-Network network_of(const Weights& weights);
+/// The layers that the descriptions name (LSTM, GRU, RNN, Linear, and the first three as ...Cell, also within a
+/// Recurrent that runs them forward), or, without descriptions, those that PyTorch's names and the shapes tell. Of a
+/// description gate_order is compared, reset_after of a GRU (true if not given) and nonlinearity of an RNN (tanh if not
+/// given) are used; sizes are those of the arrays.
+///
+/// What the layers compute is known only where every description is. Throws ValueError, with the path of the module,
+/// for any other type and for arrays of none of the layers: that is no row of LSTM, GRU, RNN and Linear layers.
+///
+/// Without descriptions the order of the layers is that of `order`, their names, or else what order_of() makes of it.
+Network network_of(const Weights& weights, const std::vector<std::string>& order = {});
+
+/// The descriptions that a file of names and arrays must have beside them, so that nobody takes the model for another:
+/// none where names and shapes tell the same layers in the same order, otherwise all; of a module that is no row of
+/// layers one without a type, which says why.
+std::vector<std::pair<std::string, Description>> untold_by_names(const Weights& weights);
 
 /// Under PyTorch's names: `lstm.weight_ih_l0`, `head.weight`.
-/// Throws ValueError for what wengert/1 can not hold: a skip, a gain, initial states, an activation after a layer.
+/// Throws ValueError for faults(), and what wengert/1 can not hold: a skip, a gain, initial states, an activation after
+/// a layer.
 Weights weights_of(const Network& network);
 
 /// f(name, tensor) for every array, under PyTorch's names, whatever else the network has.

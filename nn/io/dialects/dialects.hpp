@@ -65,6 +65,10 @@ struct Likeness {
 /// By the keys at the top of a file of JSON, or the first bytes of another. Throws FormatError for what is neither.
 Likeness likeness(std::string_view bytes, const std::string& source);
 
+/// The descriptions as the list of wengert/1.
+void write_modules(JsonWriter& json, const std::vector<std::pair<std::string, Description>>& modules);
+std::vector<std::pair<std::string, Description>> read_modules(const JsonNode& list);
+
 /// "self_test": {...}, nothing if the network has none.
 void write_self_test(JsonWriter& json, const Network& network);
 /// "metadata": {...}, nothing if there is none.

@@ -54,8 +54,21 @@ constexpr Type types[]{
 
 struct Entry {
   std::string name;
-  std::size_t begin, end;
+  std::size_t begin, end, size;  ///< of an element
 };
+
+/// The format's own library puts arrays in the order of their types, and of their names in each: that says no more of
+/// the order of a model than names alone do, so by name they are put.
+void undo_order_by_type(const std::vector<Entry>& entries, Weights& weights) {
+  for (std::size_t first = 0; first < entries.size();) {
+    std::vector<std::string> names;
+    for (const std::size_t size = entries[first].size; first < entries.size() && entries[first].size == size; ++first)
+      names.push_back(entries[first].name);
+    if (!std::is_sorted(names.begin(), names.end())) return;
+  }
+  std::sort(weights.tensors.begin(), weights.tensors.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+}
 
 }  // namespace
 
@@ -64,14 +77,22 @@ std::string write_safetensors(const Weights& weights, const std::string& who) {
   const std::size_t size = is_float ? 4 : 8;
   std::string header = "{";
   Metadata metadata = weights.metadata;
+  const auto note = [&](const char* key, JsonWriter json) {
+    std::string text = std::move(json).text();
+    text.erase(std::remove(text.begin(), text.end(), '\n'), text.end());
+    metadata[key] = text;
+  };
   if (weights.self_test) {
     JsonWriter test(who);
     test.object();
     write_self_test(test, {.dtype = weights.dtype, .self_test = weights.self_test});
     test.close();
-    std::string text = std::move(test).text();
-    text.erase(std::remove(text.begin(), text.end(), '\n'), text.end());
-    metadata["self_test"] = text;
+    note("self_test", std::move(test));
+  }
+  if (const auto modules = untold_by_names(weights); !modules.empty()) {
+    JsonWriter list(who);
+    write_modules(list, modules);
+    note("modules", std::move(list));
   }
   if (!metadata.empty()) {
     header += "\"__metadata__\":{";
@@ -154,7 +175,7 @@ Weights read_safetensors(const Input& input) {
                    " for each element of shape " + to_string(Shape(shape.begin(), shape.end())));
       continue;
     }
-    entries.push_back({name, range[0], range[1]});
+    entries.push_back({name, range[0], range[1], type->size});
     Tensor tensor{Shape(shape.begin(), shape.end()), {}};
     tensor.values.reserve(tensor.shape.elements());
     if (type->size == 8) weights.dtype = Dtype::float64;
@@ -167,6 +188,7 @@ Weights read_safetensors(const Input& input) {
     weights.tensors.emplace_back(name, std::move(tensor));
   }
   document.finish();
+  undo_order_by_type(entries, weights);
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
   std::size_t end = 0;
@@ -189,6 +211,12 @@ Weights read_safetensors(const Input& input) {
     inner.finish();
     weights.self_test = std::move(carrier.self_test);
     weights.metadata.erase(test);
+  }
+  if (const auto modules = weights.metadata.find("modules"); modules != weights.metadata.end()) {
+    JsonDocument inner(input.who, input.source.empty() ? "modules" : input.source + ", modules", modules->second);
+    weights.modules = read_modules(inner.root());
+    inner.finish();
+    weights.metadata.erase(modules);
   }
   return weights;
 }

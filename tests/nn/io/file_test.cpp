@@ -143,14 +143,14 @@ TEST_CASE("weights that are not finite are refused, and the old file stays") {
 
   model.w.update([](auto& w) { w(1, 2) = std::numeric_limits<double>::quiet_NaN(); });
   CHECK_THROWS_MATCHES(save_json(model, path), ValueError,
-                       Message("save_json: w is NaN at (1, 2), and JSON has no such number"));
+                       Message("save_json: w is NaN at (1, 2), expected a finite number"));
   model.w.update([](auto& w) { w(1, 2) = 0, w(0, 1) = -std::numeric_limits<double>::infinity(); });
   CHECK_THROWS_MATCHES(save_json(model, path), ValueError,
-                       Message("save_json: w is infinite at (0, 1), and JSON has no such number"));
+                       Message("save_json: w is infinite at (0, 1), expected a finite number"));
   model.w.update([](auto& w) { w(0, 1) = 0; });
   model.s.update([](auto& s) { s() = std::numeric_limits<double>::quiet_NaN(); });
   CHECK_THROWS_MATCHES(save_json(model, path), ValueError,
-                       Message("save_json: s is NaN at (), and JSON has no such number"));
+                       Message("save_json: s is NaN at (), expected a finite number"));
   CHECK(bytes_of(path) == old);
   CHECK(folder.files() == Names{"weights.json"});
 }
