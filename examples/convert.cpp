@@ -112,7 +112,8 @@ int inspect(const Options& options) {
     return 0;
   } catch (const nn::io::FileProblems& file) {
     for (const nn::io::Problem& problem : file.problems)
-      fmt::print("{}: byte {}: {}\n", problem.pointer.empty() ? "/" : problem.pointer, problem.byte, problem.text);
+      if (!problem.text.empty())  // of very many only the first ones have one
+        fmt::print("{}: byte {}: {}\n", problem.pointer.empty() ? "/" : problem.pointer, problem.byte, problem.text);
     fmt::print("{} problem{}\n", file.problems.size(), file.problems.size() == 1 ? "" : "s");
   } catch (const autograd::FormatError& error) {
     fmt::print("{}\n1 problem\n", error.what());

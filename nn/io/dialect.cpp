@@ -73,7 +73,7 @@ constexpr std::array entries{
     Entry{"native", "a wengert/1 file", all_kinds | gru_before | bidirectional | projection, nullptr, nullptr,
           "this library"},
     Entry{"state_dict", "a bare PyTorch state dict", all_kinds | bidirectional | projection, nullptr, nullptr,
-          "PyTorch, which also loads ours"},
+          "this library; PyTorch loads ours"},
     Entry{"rtneural", "an RTNeural model", lstm | gru_after | activation, dialects::write_rtneural,
           dialects::read_rtneural, "RTNeural"},
     Entry{"aidax", "an AIDA-X model", lstm | gru_after | skip | gain, dialects::write_aidax, dialects::read_aidax,

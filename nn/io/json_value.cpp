@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <set>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <unordered_map>
 
+#include "nn/io/faults.hpp"
 #include "nn/io/json_scanner.hpp"
 
 namespace nn::io {
@@ -17,128 +21,160 @@ struct NotFloats {};
 /// So many numbers at the beginning make a list one of numbers, and anything else in it an error.
 constexpr std::size_t certain = 16;
 
+/// Arrays of at least so many numbers are not copied once more, but handed out as they are.
+constexpr std::size_t large_array = 256;
+
+constexpr std::size_t max_problems = 256;
+
+static_assert(sizeof(JsonValue) == 32);
+
+/// A text with its length before it.
+const char* stored(Arena& arena, const std::string& text) {
+  const auto length = static_cast<std::uint32_t>(text.size());
+  auto* const to = static_cast<char*>(arena.allocate(sizeof length + text.size(), 1));
+  std::memcpy(to, &length, sizeof length);
+  std::memcpy(to + sizeof length, text.data(), text.size());
+  return to + sizeof length;
+}
+
+std::string_view view(const char* text) {
+  std::uint32_t length;
+  std::memcpy(&length, text - sizeof length, sizeof length);
+  return {text, length};
+}
+
 class TreeReader : JsonScanner {
  public:
   TreeReader(const std::string& who, const std::string& source, std::string_view text, Dtype dtype, bool guessed,
-             std::size_t file_size)
+             std::size_t most_per_byte, Arena& arena, std::vector<Tensor>& large)
       : JsonScanner(who, source, text),
+        arena_(arena),
+        large_(large),
         dtype_(dtype),
         guessed_(guessed),
-        values_allowed_(200 + std::max(file_size, text.size()) / 60) {}
+        most_per_byte_(most_per_byte),
+        memory_allowed_((16 << 10) + most_per_byte * text.size()) {}
 
   JsonValue read() {
     scan();
-    return std::move(root_);
+    return root_;
   }
 
  private:
+  using Kind = JsonValue::Kind;
+
+  /// A list or an object that is open, and the last value in it.
   struct Frame {
-    JsonValue value;
-    std::string key;  // under which it goes into the frame below
-    std::set<std::string> keys = {};
+    JsonValue* value;
     bool notes = false;  // the object called "metadata"
+    JsonValue* last = nullptr;
   };
 
   /// The array at hand: lists within lists, whose lengths must agree.
   struct Rows {
-    std::unique_ptr<Tensor> tensor = nullptr;
+    std::size_t depth = 0;  // of the list at hand; 0 outside an array
     std::string key = {};
+    std::vector<double> values = {};
     std::vector<std::size_t> counts = {};  // of the open lists
     std::vector<std::size_t> known = {};   // of the first list closed at each depth
     std::size_t leaf_depth = 0;            // the depth of the lists that hold numbers, or 0
   };
 
-  std::string key_here() const { return !frames_.empty() && in_object() ? key() : std::string(); }
-  bool in_object() const { return std::holds_alternative<JsonValue::Object>(frames_.back().value.data); }
+  bool in_object() const { return !frames_.empty() && frames_.back().value->kind == Kind::object; }
+
+  bool in_notes() const { return !frames_.empty() && frames_.back().notes; }
+  /// Within a note that is a list or an object. Nothing of it is anybody's business.
+  bool in_note() const { return note_depth_ > 0; }
+
+  void add_note(JsonValue::Kind kind, const std::string& text) {
+    JsonValue& value = add(kind, &key());
+    value.text = stored(arena_, text);
+    check_memory();
+  }
 
   void on_open(Container container) override {
     if (in_note() || in_notes()) {
       if (note_depth_++ == 0) note_begin_ = bytes_read() - 1;  // with its bracket
       return;
     }
-    if (rows_.tensor) {
+    if (rows_.depth) {
       if (container == Container::object) mismatch(container, "a number or a list of numbers");
       return open_row();
     }
     if (container == Container::list) {
       const NumbersAhead ahead = numbers_ahead();
       // RTNeural's weights are a list of arrays, the one place where nested lists are not one array.
-      const bool several = ahead.nested && key_here() == "weights";
+      const bool several = ahead.nested && in_object() && key() == "weights";
       if (!several && (ahead.all || ahead.count >= certain)) {
-        rows_ = {std::make_unique<Tensor>(), key_here()};
-        rows_.tensor->values.reserve(ahead.count);
+        rows_.values.clear();
+        rows_.values.reserve(ahead.count);
+        rows_.counts.clear();
+        rows_.known.clear();
+        rows_.leaf_depth = 0;
+        if (in_object()) rows_.key = key();
         return open_row();
       }
     }
-    JsonValue value;
-    if (container == Container::list)
-      value.data = JsonValue::List();
-    else
-      value.data = JsonValue::Object();
-    const bool notes = container == Container::object && key_here() == "metadata";
-    frames_.push_back({std::move(value), key_here(), {}, notes});
-  }
-
-  bool in_notes() const { return !frames_.empty() && frames_.back().notes; }
-  /// Within a note that is a list or an object. Nothing of it is anybody's business.
-  bool in_note() const { return note_depth_ > 0; }
-
-  void add_note(MetadataValue note) {
-    JsonValue value;
-    value.data = std::move(note);
-    add(std::move(value), key_here());
+    const bool notes = container == Container::object && in_object() && key() == "metadata";
+    JsonValue& value = add(container == Container::list ? Kind::list : Kind::object, in_object() ? &key() : nullptr);
+    value.first = nullptr;
+    frames_.push_back({&value, notes});
   }
 
   void open_row() {
-    if (rows_.counts.size() == Shape::max_rank) fail("more than " + std::to_string(Shape::max_rank) + " axes");
-    if (rows_.leaf_depth && rows_.counts.size() >= rows_.leaf_depth) fail("found a list, expected a number");
+    if (rows_.depth == Shape::max_rank) fail("more than " + std::to_string(Shape::max_rank) + " axes");
+    if (rows_.leaf_depth && rows_.depth >= rows_.leaf_depth) fail("found a list, expected a number");
     if (!rows_.counts.empty()) ++rows_.counts.back();
     rows_.counts.push_back(0);
+    ++rows_.depth;
   }
 
-  void on_key() override {
-    if (in_note()) return;
-    if (!frames_.back().keys.insert(key()).second) fail("the key occurs twice");
-  }
+  void on_key() override {}
 
   void on_scalar(Scalar scalar) override {
     if (in_note()) return;
     auto* const number = std::get_if<Number>(&scalar);
     if (in_notes()) {
-      if (number) return add_note(MetadataValue::json(number->text));
-      if (auto* const text = std::get_if<std::string>(&scalar)) return add_note(std::move(*text));
-      if (auto* const truth = std::get_if<bool>(&scalar)) return add_note(*truth);
-      return add_note(MetadataValue::json("null"));
+      if (number) return add_note(Kind::note, std::string(number->text));
+      if (const auto* const text = std::get_if<std::string>(&scalar)) return add_note(Kind::text, *text);
+      const auto* const truth = std::get_if<bool>(&scalar);
+      return add_note(Kind::note, !truth ? "null" : *truth ? "true" : "false");
     }
-    if (rows_.tensor) {
+    if (rows_.depth) {
       if (!number) mismatch(scalar, "a number");
-      if (!rows_.leaf_depth) rows_.leaf_depth = rows_.counts.size();
-      if (rows_.counts.size() != rows_.leaf_depth) fail("found a number, expected a list, as before");
+      if (!rows_.leaf_depth) rows_.leaf_depth = rows_.depth;
+      if (rows_.depth != rows_.leaf_depth) fail("found a number, expected a list, as before");
       ++rows_.counts.back();
-      rows_.tensor->values.push_back(value_of(*number));
+      rows_.values.push_back(value_of(*number));
       return;
     }
-    JsonValue value;
-    if (number)
-      value.data = number->value();
-    else if (auto* const text = std::get_if<std::string>(&scalar))
-      value.data = std::move(*text);
-    else if (auto* const truth = std::get_if<bool>(&scalar))
-      value.data = *truth;
-    add(std::move(value), key_here());
+    const std::string* const name = in_object() ? &key() : nullptr;
+    if (number) {
+      add(Kind::number, name).number = number->value();
+    } else if (const auto* const text = std::get_if<std::string>(&scalar)) {
+      JsonValue& value = add(Kind::text, name);
+      value.text = stored(arena_, *text);
+    } else if (const auto* const truth = std::get_if<bool>(&scalar)) {
+      add(Kind::truth, name).number = *truth ? 1 : 0;
+    } else {
+      add(Kind::null, name);
+    }
+    check_memory();
   }
 
   void on_close() override {
     if (in_note()) {
-      if (--note_depth_ == 0) add_note(MetadataValue::json(text_from(note_begin_)));
+      if (--note_depth_ == 0) add_note(Kind::note, std::string(text_from(note_begin_)));
       return;
     }
-    if (!rows_.tensor) {
-      Frame frame = std::move(frames_.back());
+    if (!rows_.depth) {
+      JsonValue& value = *frames_.back().value;
+      value.byte = bytes_read();
+      if (value.kind == Kind::object) check_keys(value);
       frames_.pop_back();
-      return add(std::move(frame.value), frame.key);
+      return;
     }
-    const std::size_t depth = rows_.counts.size() - 1, count = rows_.counts.back();
+    const std::size_t depth = --rows_.depth, count = rows_.counts.back();
     rows_.counts.pop_back();
     if (rows_.known.size() <= depth) rows_.known.resize(depth + 1, std::size_t(-1));
     if (rows_.known[depth] == std::size_t(-1)) rows_.known[depth] = count;
@@ -147,28 +183,76 @@ class TreeReader : JsonScanner {
            std::to_string(rows_.known[depth]));
     if (depth > 0) return;
     // Below an empty list nothing is known, and nothing is there.
+    Shape shape;
     for (const std::size_t extent : rows_.known) {
       if (extent == std::size_t(-1)) fail("ragged: lists of different depths");
-      rows_.tensor->shape.push_back(extent);
+      shape.push_back(extent);
     }
-    if (rows_.tensor->shape.elements() != rows_.tensor->values.size()) fail("ragged: lists of different depths");
-    JsonValue value;
-    value.data = std::move(rows_.tensor);
-    const std::string key = std::move(rows_.key);
-    rows_ = {};
-    add(std::move(value), key);
+    if (!holds(shape, rows_.values.size())) fail("ragged: lists of different depths");
+    const std::string* const name = in_object() ? &rows_.key : nullptr;
+    if (rows_.values.size() >= large_array) {
+      add(Kind::large, name).large = large_.size();
+      large_.push_back({shape, std::move(rows_.values)});
+      rows_.values = {};
+      return check_memory();
+    }
+    JsonValue& value = add(Kind::array, name);
+    const std::size_t size = 1 + shape.rank() + rows_.values.size();
+    auto* to = static_cast<double*>(arena_.allocate(size * sizeof(double), alignof(double)));
+    numbers_ += rows_.values.size() * sizeof(double);
+    value.array = to;
+    *to++ = static_cast<double>(shape.rank());
+    for (const std::size_t extent : shape) *to++ = static_cast<double>(extent);
+    std::copy(rows_.values.begin(), rows_.values.end(), to);
+    check_memory();
   }
 
-  void add(JsonValue value, const std::string& key) {
-    if (++values_ > values_allowed_)
-      fail("more than " + std::to_string(values_allowed_) + " values that are no numbers of arrays");
-    value.byte = bytes_read();
-    if (frames_.empty())
-      root_ = std::move(value);
-    else if (auto* const list = std::get_if<JsonValue::List>(&frames_.back().value.data))
-      list->push_back(std::move(value));
-    else
-      std::get<JsonValue::Object>(frames_.back().value.data).emplace_back(key, std::move(value));
+  /// Sorts pointers to the keys of an object: a set of them would take more than the object.
+  void check_keys(const JsonValue& object) {
+    std::vector<const JsonValue*> members;
+    std::size_t count = 0;
+    for (const JsonValue* at = object.first; at; at = at->next) ++count;
+    members.reserve(count);
+    for (const JsonValue* at = object.first; at; at = at->next) members.push_back(at);
+    std::sort(members.begin(), members.end(), [](const JsonValue* a, const JsonValue* b) {
+      const int order = view(a->key).compare(view(b->key));
+      return order ? order < 0 : a->byte < b->byte;
+    });
+    const auto twice = std::adjacent_find(members.begin(), members.end(), [](const JsonValue* a, const JsonValue* b) {
+      return view(a->key) == view(b->key);
+    });
+    if (twice != members.end())
+      fail("/" + pointer_token(view((*twice)->key)) + ", ending at byte " + std::to_string((*(twice + 1))->byte) +
+           ": the key occurs twice");
+  }
+
+  JsonValue& add(JsonValue::Kind kind, const std::string* key) {
+    JsonValue* value = &root_;
+    if (!frames_.empty()) {
+      value = new (arena_.allocate(sizeof(JsonValue), alignof(JsonValue))) JsonValue;
+      Frame& frame = frames_.back();
+      (frame.last ? frame.last->next : frame.value->first) = value;
+      frame.last = value;
+    }
+    value->kind = kind;
+    value->byte = bytes_read();
+    if (key) value->key = stored_key(*key);
+    check_memory();
+    return *value;
+  }
+
+  /// Layers have the same few keys again and again, which are stored once.
+  const char* stored_key(const std::string& key) {
+    if (const auto found = common_keys_.find(key); found != common_keys_.end()) return found->second;
+    const char* const result = stored(arena_, key);
+    if (common_keys_.size() < 64) common_keys_.emplace(view(result), result);
+    return result;
+  }
+
+  void check_memory() const {
+    if (arena_.used() - numbers_ > memory_allowed_)
+      fail("more values than a file of weights has: they would take more than " + std::to_string(most_per_byte_) +
+           " times its size");
   }
 
   double value_of(const Number& number) {
@@ -191,9 +275,13 @@ class TreeReader : JsonScanner {
     return count;
   }
 
+  Arena& arena_;
+  std::vector<Tensor>& large_;
   Dtype dtype_;
   bool guessed_;
-  std::size_t values_ = 0, values_allowed_;
+  std::size_t most_per_byte_, memory_allowed_;
+  std::size_t numbers_ = 0;  // bytes of the arena that are numbers of arrays
+  std::unordered_map<std::string_view, const char*> common_keys_;
   std::vector<Frame> frames_;
   Rows rows_;
   std::size_t note_depth_ = 0, note_begin_ = 0;
@@ -210,25 +298,48 @@ std::string first_of(const std::string& where, const std::vector<Problem>& probl
 }
 
 const char* what_is(const JsonValue& value) {
-  constexpr const char* names[]{"null",     "true or false", "a number",  "a text",
-                                "an array", "a list",        "an object", "a note"};
-  return names[value.data.index()];
+  constexpr const char* names[]{"null",     "true or false", "a number", "a text",   "a note",
+                                "an array", "an array",      "a list",   "an object"};
+  return names[static_cast<std::size_t>(value.kind)];
 }
 
 }  // namespace
+
+void* Arena::allocate(std::size_t bytes, std::size_t alignment) {
+  std::size_t padding = -reinterpret_cast<std::uintptr_t>(at_) & (alignment - 1);
+  if (left_ < bytes + padding) {
+    // Pieces are in proportion to what there is, so that little is allocated that will not be used.
+    left_ = std::max({bytes, std::size_t{2048}, std::min(used_ / 8, std::size_t{1} << 20)});
+    pieces_.emplace_back(new std::byte[left_]);
+    at_ = pieces_.back().get();
+    padding = 0;
+  }
+  std::byte* const result = at_ + padding;
+  at_ += padding + bytes;
+  left_ -= padding + bytes;
+  used_ += padding + bytes;
+  return result;
+}
 
 FileProblems::FileProblems(const std::string& where, std::vector<Problem> all)
     : FormatError(first_of(where, all)), problems(std::move(all)) {}
 
 JsonDocument::JsonDocument(std::string who, std::string source, std::string_view text, std::optional<Dtype> dtype,
-                           std::size_t file_size)
+                           std::size_t most_per_byte)
     : who_(std::move(who)), source_(std::move(source)), dtype_(dtype.value_or(Dtype::float32)) {
   try {
-    root_ = TreeReader(who_, source_, text, dtype_, !dtype, file_size).read();
+    root_ = TreeReader(who_, source_, text, dtype_, !dtype, most_per_byte, arena_, large_).read();
   } catch (const NotFloats&) {
     dtype_ = Dtype::float64;
-    root_ = TreeReader(who_, source_, text, dtype_, false, file_size).read();
+    arena_ = Arena();
+    large_.clear();
+    root_ = TreeReader(who_, source_, text, dtype_, false, most_per_byte, arena_, large_).read();
   }
+}
+
+void JsonDocument::add(Problem problem) {
+  if (problems_.size() >= max_problems) problem = {problem.byte, "", ""};
+  problems_.push_back(std::move(problem));
 }
 
 void JsonDocument::finish() const {
@@ -237,25 +348,33 @@ void JsonDocument::finish() const {
 
 void JsonNode::problem(const std::string& text) const { document_->add({byte_, pointer_, text}); }
 
-template <class T>
-T* JsonNode::get(const char* expected) const {
-  if (!value_) return nullptr;
-  T* const found = std::get_if<T>(&value_->data);
-  if (!found) problem(std::string("found ") + what_is(*value_) + ", expected " + expected);
-  return found;
+bool JsonNode::is(JsonValue::Kind kind, const char* expected) const {
+  if (!value_) return false;
+  if (value_->kind != kind) problem(std::string("found ") + what_is(*value_) + ", expected " + expected);
+  return value_->kind == kind;
+}
+
+bool JsonNode::is_list() const { return is_array() || (value_ && value_->kind == JsonValue::Kind::list); }
+
+bool JsonNode::is_false() const {
+  if (!value_) return false;
+  return (value_->kind == JsonValue::Kind::truth || value_->kind == JsonValue::Kind::number) && value_->number == 0;
+}
+
+bool JsonNode::is_array() const {
+  return value_ && (value_->kind == JsonValue::Kind::array || value_->kind == JsonValue::Kind::large);
 }
 
 JsonNode JsonNode::find(const std::string& key) const {
   const std::string pointer = pointer_ + '/' + pointer_token(key);
-  if (value_)
-    if (auto* const object = std::get_if<JsonValue::Object>(&value_->data))
-      for (auto& [own, value] : *object)
-        if (own == key) return {*document_, &value, pointer};
+  if (value_ && value_->kind == JsonValue::Kind::object)
+    for (JsonValue* at = value_->first; at; at = at->next)
+      if (view(at->key) == key) return {*document_, at, pointer};
   return {*document_, nullptr, pointer, byte_};
 }
 
 JsonNode JsonNode::at(const std::string& key) const {
-  if (value_ && !get<JsonValue::Object>("an object")) return find(key);
+  if (value_ && !is(JsonValue::Kind::object, "an object")) return find(key);
   const JsonNode found = find(key);
   if (value_ && !found) problem('"' + shown(key) + "\" is missing");
   return found;
@@ -263,41 +382,38 @@ JsonNode JsonNode::at(const std::string& key) const {
 
 std::vector<JsonNode> JsonNode::items() const {
   std::vector<JsonNode> result;
-  if (value_)
-    if (const auto* const tensor = std::get_if<std::unique_ptr<Tensor>>(&value_->data))
-      if ((*tensor)->values.empty() && (*tensor)->shape == Shape{0}) return result;  // "[]" is a list of anything
-  if (auto* const list = get<JsonValue::List>("a list"))
-    for (JsonValue& value : *list)
-      result.emplace_back(*document_, &value, pointer_ + '/' + std::to_string(result.size()));
+  if (value_ && value_->kind == JsonValue::Kind::array && value_->array[0] == 1 && value_->array[1] == 0)
+    return result;  // "[]" is a list of anything
+  if (is(JsonValue::Kind::list, "a list"))
+    for (JsonValue* at = value_->first; at; at = at->next)
+      result.emplace_back(*document_, at, pointer_ + '/' + std::to_string(result.size()));
   return result;
 }
 
 std::vector<std::pair<std::string, JsonNode>> JsonNode::members() const {
   std::vector<std::pair<std::string, JsonNode>> result;
-  if (auto* const object = get<JsonValue::Object>("an object"))
-    for (auto& [key, value] : *object)
-      result.emplace_back(key, JsonNode(*document_, &value, pointer_ + '/' + pointer_token(key)));
+  if (is(JsonValue::Kind::object, "an object"))
+    for (JsonValue* at = value_->first; at; at = at->next) {
+      const std::string key(view(at->key));
+      result.emplace_back(key, JsonNode(*document_, at, pointer_ + '/' + pointer_token(key)));
+    }
   return result;
 }
 
 std::string JsonNode::text() const {
-  const auto* const text = get<std::string>("a text");
-  return text ? *text : "";
+  return is(JsonValue::Kind::text, "a text") ? std::string(view(value_->text)) : "";
 }
 
 std::optional<std::string> JsonNode::maybe_text() const {
-  const std::string* const text = value_ ? std::get_if<std::string>(&value_->data) : nullptr;
-  return text ? std::optional(*text) : std::nullopt;
+  if (!value_ || value_->kind != JsonValue::Kind::text) return {};
+  return std::string(view(value_->text));
 }
 
-double JsonNode::number() const {
-  const auto* const number = get<double>("a number");
-  return number ? *number : 0;
-}
+double JsonNode::number() const { return is(JsonValue::Kind::number, "a number") ? value_->number : 0; }
 
 std::optional<double> JsonNode::scalar() const {
-  const double* const number = value_ ? std::get_if<double>(&value_->data) : nullptr;
-  return number ? std::optional(*number) : std::nullopt;
+  if (!value_ || value_->kind != JsonValue::Kind::number) return {};
+  return value_->number;
 }
 
 std::size_t JsonNode::whole() const {
@@ -310,18 +426,23 @@ std::size_t JsonNode::whole() const {
 
 bool JsonNode::truth() const {
   if (const auto number = scalar()) return *number != 0;
-  const bool* const truth = get<bool>("true or false");
-  return truth && *truth;
+  return is(JsonValue::Kind::truth, "true or false") && value_->number != 0;
 }
 
 MetadataValue JsonNode::note() const {
-  const auto* const note = get<MetadataValue>("a note");
-  return note ? *note : MetadataValue();
+  if (value_ && value_->kind == JsonValue::Kind::text) return std::string(view(value_->text));
+  return is(JsonValue::Kind::note, "a note") ? MetadataValue::json(view(value_->text)) : MetadataValue();
 }
 
 Tensor JsonNode::tensor() const {
-  auto* const tensor = get<std::unique_ptr<Tensor>>("an array of numbers");
-  return tensor ? std::move(**tensor) : Tensor();
+  if (!value_) return {};
+  if (value_->kind == JsonValue::Kind::large) return std::move(document_->large_[value_->large]);
+  if (!is(JsonValue::Kind::array, "an array of numbers")) return {};
+  const auto rank = static_cast<std::size_t>(value_->array[0]);
+  const double *const extents = value_->array + 1, *const values = extents + rank;
+  Tensor result{Shape(extents, values), {}};
+  result.values.assign(values, values + result.shape.elements());
+  return result;
 }
 
 Tensor JsonNode::tensor(const Shape& expected) const {
@@ -335,10 +456,14 @@ Tensor JsonNode::tensor(const Shape& expected) const {
 std::vector<std::size_t> JsonNode::extents() const {
   std::vector<std::size_t> result;
   if (!value_) return result;
-  if (const auto* const tensor = std::get_if<std::unique_ptr<Tensor>>(&value_->data)) {
-    if ((*tensor)->shape.rank() != 1) problem("expected a list of whole numbers, not of lists");
-    for (const double value : (*tensor)->values) {
-      JsonValue extent{value, value_->byte};
+  if (is_array()) {
+    const Tensor extents = tensor();
+    if (extents.shape.rank() != 1) problem("expected a list of whole numbers, not of lists");
+    for (const double value : extents.values) {
+      JsonValue extent;
+      extent.byte = value_->byte;
+      extent.kind = JsonValue::Kind::number;
+      extent.number = value;
       result.push_back(JsonNode(*document_, &extent, pointer_ + '/' + std::to_string(result.size())).whole());
     }
     return result;

@@ -7,7 +7,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "autograd/error.hpp"
@@ -15,15 +14,37 @@
 
 namespace nn::io {
 
-/// A value of a file. Nested lists of numbers, which must not be ragged, are one array; what stands in an object called
-/// "metadata" is notes, kept as they are written.
-struct JsonValue {
-  using List = std::vector<JsonValue>;
-  using Object = std::vector<std::pair<std::string, JsonValue>>;
+/// Memory that grows by pieces and goes as a whole.
+class Arena {
+ public:
+  void* allocate(std::size_t bytes, std::size_t alignment);
+  /// So many bytes have been given out.
+  std::size_t used() const { return used_; }
 
-  std::variant<std::nullptr_t, bool, double, std::string, std::unique_ptr<Tensor>, List, Object, MetadataValue> data =
-      nullptr;
-  std::size_t byte = 0;  ///< how many bytes had been read when it was complete
+ private:
+  std::vector<std::unique_ptr<std::byte[]>> pieces_;
+  std::size_t left_ = 0, used_ = 0;
+  std::byte* at_ = nullptr;
+};
+
+/// A value of a file, in 32 bytes, with all that it points to in an Arena. Nested lists of numbers, which must not be
+/// ragged, are one array; what stands in an object called "metadata" is notes, kept as they are written.
+struct JsonValue {
+  enum class Kind : unsigned char { null, truth, number, text, note, array, large, list, object };
+
+  std::size_t byte : 56;  ///< how many bytes had been read when it was complete
+  Kind kind : 8;
+  union {
+    double number;        ///< of a truth value 0 or 1
+    const char* text;     ///< four bytes of length before it; of a note JSON
+    const double* array;  ///< the number of axes, extents, elements
+    std::size_t large;    ///< which of the document's large arrays
+    JsonValue* first;     ///< of a list or an object
+  };
+  JsonValue* next = nullptr;  ///< in the same list or object
+  const char* key = nullptr;  ///< in an object; as text
+
+  JsonValue() : byte(0), kind(Kind::null), number(0) {}
 };
 
 /// What is wrong, and where.
@@ -50,7 +71,9 @@ class JsonNode {
       : document_(&document), value_(value), pointer_(std::move(pointer)), byte_(value ? value->byte : byte) {}
 
   explicit operator bool() const { return value_ != nullptr; }
-  bool null() const { return value_ && std::holds_alternative<std::nullptr_t>(value_->data); }
+  bool null() const { return value_ && value_->kind == JsonValue::Kind::null; }
+  bool is_list() const;   ///< of anything
+  bool is_false() const;  ///< false or 0
 
   /// The value of a key, which must be there; of find() it need not.
   JsonNode at(const std::string& key) const;
@@ -74,8 +97,9 @@ class JsonNode {
   void problem(const std::string& text) const;
 
  private:
-  template <class T>
-  T* get(const char* expected) const;
+  /// Whether the value is of the kind; if not, a problem is noted.
+  bool is(JsonValue::Kind kind, const char* expected) const;
+  bool is_array() const;
 
   JsonDocument* document_;
   JsonValue* value_;
@@ -86,15 +110,16 @@ class JsonNode {
 class JsonDocument {
  public:
   /// `dtype` rounds the numbers of arrays; without one they are floats if every number of the file is one, or the
-  /// shortest text of one. Throws FormatError for anything but JSON, ragged lists, and more than a file of weights has.
-  /// `file_size` is that of the file of which the text is a part.
+  /// shortest text of one. Throws FormatError for anything but JSON, ragged lists, and a text whose values, the numbers
+  /// of arrays left out, would take more than `most_per_byte` times its size and 16 KB.
   JsonDocument(std::string who, std::string source, std::string_view text, std::optional<Dtype> dtype = {},
-               std::size_t file_size = 0);
+               std::size_t most_per_byte = 3);
 
   JsonNode root() { return {*this, &root_, ""}; }
   Dtype dtype() const { return dtype_; }
 
-  void add(Problem problem) { problems_.push_back(std::move(problem)); }
+  /// Of more than 256 problems only the places are kept.
+  void add(Problem problem);
   const std::vector<Problem>& problems() const { return problems_; }
   /// Throws FileProblems if there are any.
   void finish() const;
@@ -103,7 +128,11 @@ class JsonDocument {
   std::string where() const { return who_ + (source_.empty() ? "" : ": ") + source_; }
 
  private:
+  friend class JsonNode;
+
   std::string who_, source_;
+  Arena arena_;
+  std::vector<Tensor> large_;
   JsonValue root_;
   Dtype dtype_;
   std::vector<Problem> problems_;
