@@ -36,11 +36,10 @@ nlohmann::ordered_json to_json(const Report& report) {
     entry["causes"] = term.causes;
     terms.push_back(std::move(entry));
   }
-  return {{"agrees", report.agrees},
-          {"verdict", report.verdict},
-          {"terms", std::move(terms)},
-          {"blind_spots", report.blind_spots},
-          {"detectable_factor", report.detectable_factor}};
+  return {{"agrees", report.agrees},           {"verdict", report.verdict},
+          {"terms", std::move(terms)},         {"not_given", report.not_given},
+          {"mistakes_tried", report.tried},    {"all_mistakes_tried", report.all_tried},
+          {"blind_spots", report.blind_spots}, {"detectable_factor", report.detectable_factor}};
 }
 
 /// 1 + 2e-13 without losing the 2e-13.
@@ -125,6 +124,8 @@ std::map<std::string, Matrix> read_arrays(const std::string& text, const std::st
   nn::io::JsonDocument file(path, "", text, nn::io::Dtype::float64);
   std::map<std::string, Matrix> arrays;
   for (const auto& [name, array] : file.root().members()) {
+    for (const auto& [key, value] : array.members())
+      if (key != "shape" && key != "data") value.problem("expected \"shape\" and \"data\" alone");
     const std::vector<std::size_t> shape = array.at("shape").extents();
     nn::io::Tensor data = array.at("data").tensor();
     if (!array.find("shape") || !array.find("data")) continue;
@@ -165,7 +166,13 @@ void print(const Report& report, const Setup& setup) {
     if (term.factor) fmt::print("      it is {:.6g} times the true one\n", *term.factor);
     if (!term.agrees && term.causes.empty() && !term.factor) fmt::print("      no known mistake explains it\n");
   }
-  fmt::print("\na factor of {} in any term would have been seen\n", factor_text(report.detectable_factor));
+  fmt::print("\ngradients of the cell that are not given, and not compared: {}\n",
+             report.not_given.empty() ? "none" : fmt::format("{}", fmt::join(report.not_given, ", ")));
+  fmt::print("a factor of {} in any term would have been seen\n", factor_text(report.detectable_factor));
+  if (!report.all_tried)
+    fmt::print(
+        "causes: the first {} mistakes were tried, and there are more; where none is named, it may be one of them\n",
+        report.tried);
   if (report.complex_error >= 0)
     fmt::print("the gradient compared with differs from the complex step by {:.1e} of its norm\n",
                report.complex_error);
@@ -224,7 +231,12 @@ int run(int argc, char** argv) {
   const std::string text = nn::io::read_file(file);
   const bool finished =
       text.find_first_not_of(" \t\r\n") != std::string::npos && text[text.find_first_not_of(" \t\r\n")] == '{';
+  if (finished && (cumulative || mutants))
+    throw autograd::ValueError(file + " has finished gradients, no formulas: " +
+                               (mutants ? "--mutants" : "--cumulative") + " is of a derivation");
   const Derivation derivation = finished ? Derivation() : parse(text, file);
+  if (is_stock(cell) && !derivation.cell.empty() && cell != derivation.cell)
+    throw autograd::ValueError(file + " is of the cell " + derivation.cell + ", and --cell says " + cell);
   if (cell.empty()) cell = derivation.cell.empty() ? "lstm" : derivation.cell;
   if (!weights.empty()) take_weights(weights, cell, setup);
   if (!data.empty()) {

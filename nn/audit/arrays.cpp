@@ -8,6 +8,7 @@
 #include "autograd/error.hpp"
 #include "nn/audit/audit.hpp"
 #include "nn/audit/compare.hpp"
+#include "nn/audit/coverage.hpp"
 #include "nn/audit/mistakes.hpp"
 #include "nn/audit/stock.hpp"
 
@@ -173,7 +174,9 @@ double addends(const std::string& name, const Truth& truth) {
 Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& truth) {
   const Values& values = truth.values;
   std::map<std::string, Matrix> parts;  // by gate, where the right derivation has them by gate
+  if (arrays.empty()) throw autograd::ValueError("audit: there is no array to compare; give dWx, dWh, db and so on");
   Report report;
+  Given given;
   for (const auto& [name, array] : arrays) {
     const Quantity* const exact = values.find(name);
     if (!exact || name.size() < 2 || name[0] != 'd' || !values.find(name.substr(1)))
@@ -183,6 +186,10 @@ Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& tr
     if (!array.same_shape(whole))
       throw autograd::ShapeError("audit: " + name + " has shape " + shape_text(array) + ", expected " +
                                  shape_text(whole));
+    if (exact->steps)
+      for (int t = exact->first; t <= values.steps; ++t) given[name].insert(t);
+    else
+      given[name] = {0};
     Matrix hand(array.rows, array.columns, array.values);  // what they were added up from is not known
     const double even = addends(name, truth) / std::sqrt(static_cast<double>(hand.size()));
     for (double& magnitude : hand.magnitudes) magnitude = std::max(magnitude, even);
@@ -200,6 +207,7 @@ Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& tr
     for (Term& term : report.terms)
       if (!term.agrees && term.causes.empty()) term.causes = causes;
   }
+  report.not_given = not_given(given, values);
   detail::conclude(report, truth);
   return report;
 }

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "autograd/error.hpp"
 #include "autograd/number_text.hpp"
 #include "nn/audit/compare.hpp"
+#include "nn/audit/coverage.hpp"
 #include "nn/audit/mistakes.hpp"
 #include "nn/audit/stock.hpp"
 
@@ -20,6 +22,10 @@ using detail::Compared;
 using detail::rounding;
 
 constexpr double eps = std::numeric_limits<double>::epsilon();
+
+// The operations of all formulas that are tried in search of causes, in an audit and for an equation: seconds.
+constexpr std::size_t most_work = 8'000'000;
+constexpr std::size_t most_work_at_once = 2'000'000;
 
 constexpr const char* given_wrong_values = "its formula is right, and is given wrong values";
 
@@ -99,10 +105,12 @@ class Explanation {
       : truth_(truth),
         right_(right_derivation(truth)),
         isolated_(right_ ? *right_ : derivation, truth.values, Mode::isolated),
+        derivation_(derivation),
         repairs_(derivation, truth.values, Mode::isolated) {}
 
   std::vector<std::string> of(const Equation& equation, const Compared& compared) {
     std::vector<std::string> causes;
+    here_ = 0;
     if (const Equation* const right = right_equation(right_, equation.name)) {
       Equation same = *right;  // at the steps that the hand's is written for
       same.time = equation.time;
@@ -113,37 +121,80 @@ class Explanation {
     return causes;
   }
 
+  std::size_t tried() const { return tried_; }
+  bool all_tried() const { return all_tried_; }
+
  private:
   Vocabulary vocabulary() const { return {truth_.values, truth_.gates, right_}; }
+
+  /// Mistakes in a formula, until one suffices or as much has been worked out as may be.
+  void each(const Equation& equation, const Vocabulary& vocabulary, bool wide,
+            const std::function<bool(const Mistake&)>& visit) {
+    each_mistake(equation, vocabulary, wide, [&](const Mistake& mistake) {
+      spent_ += mistake.formula->size;
+      here_ += mistake.formula->size;
+      if (spent_ > most_work || here_ > most_work_at_once) {
+        all_tried_ = false;
+        return false;
+      }
+      ++tried_;
+      return visit(mistake);
+    });
+  }
 
   std::vector<std::string> from_right(const Equation& right, const Compared& compared) {
     std::vector<std::string> causes;
     for (const bool wide : {false, true}) {
-      for (const Mistake& mistake : mistakes(right, vocabulary(), wide))
-        if (causes.size() < 3 && gives(isolated_, right, mistake.formula, compared, compared.hand))
-          causes.push_back(mistake.text);
+      each(right, vocabulary(), wide, [&](const Mistake& mistake) {
+        if (gives(isolated_, right, mistake.formula, compared, compared.hand)) causes.push_back(mistake.text);
+        return causes.size() < 3;
+      });
       if (!causes.empty()) return causes;
     }
-    for (const Mistake& one : mistakes(right, vocabulary())) {
+    each(right, vocabulary(), false, [&](const Mistake& one) {
       Equation changed = right;
       changed.formula = one.formula;
-      for (const Mistake& other : mistakes(changed, vocabulary()))
-        if (gives(isolated_, right, other.formula, compared, compared.hand)) return {one.text + ", and " + other.text};
-    }
+      each(changed, vocabulary(), false, [&](const Mistake& other) {
+        if (gives(isolated_, right, other.formula, compared, compared.hand))
+          causes.push_back(one.text + ", and " + other.text);
+        return causes.empty();
+      });
+      return causes.empty();
+    });
     return causes;
   }
 
   /// A change of the hand's own formula that makes it right: for cells whose derivation is not known.
   std::vector<std::string> by_repair(const Equation& equation, const Compared& compared) {
-    for (const Mistake& change : mistakes(equation, {truth_.values, truth_.gates, nullptr}, true))
-      if (gives(repairs_, equation, change.formula, compared, compared.truth))
-        return {"it would be right as " + equation.left() + " = " + to_string(change.formula)};
-    return {};
+    std::vector<std::string> causes;
+    each(equation, {truth_.values, truth_.gates, nullptr}, true, [&](const Mistake& change) {
+      if (gives(repairs_, equation, change.formula, compared, compared.truth) && derives(equation, change.formula))
+        causes.push_back("it would be right as " + equation.left() + " = " + to_string(change.formula));
+      return causes.empty();
+    });
+    return causes;
+  }
+
+  /// Whether a formula stands on its own: it does not take, through whatever it takes, what it is to give.
+  bool derives(const Equation& equation, const Formula& formula) const {
+    Derivation changed = derivation_;
+    for (Equation& other : changed.equations)
+      if (other.name == equation.name && other.time == equation.time) other.formula = formula;
+    try {
+      Evaluation(changed, truth_.values, Mode::cumulative).all();
+      return true;
+    } catch (const autograd::FormatError&) {
+      return false;
+    }
   }
 
   const Truth& truth_;
   const Derivation* right_;
-  Evaluation isolated_, repairs_;
+  Evaluation isolated_;
+  const Derivation& derivation_;
+  Evaluation repairs_;
+  std::size_t tried_ = 0, spent_ = 0, here_ = 0;  ///< mistakes, and the operations in their formulas
+  bool all_tried_ = true;
 };
 
 /// The gate that a name ends in, as dzi, dWxi and dbi do.
@@ -207,6 +258,14 @@ Compared compared_of(Evaluation& evaluation, const Equation& equation, const Val
     result.truth.push_back(exact[t]);
   }
   return result;
+}
+
+/// Whether an equation is compared at any step.
+void check_steps(const Equation& equation, std::pair<int, int> range, const Quantity& exact, int steps) {
+  if (!exact.steps || (range.first <= range.second && range.second >= exact.first)) return;
+  throw autograd::FormatError((equation.line ? "line " + std::to_string(equation.line) + ": " : "") + equation.left() +
+                              " is compared with nothing: " + equation.name + " has steps " +
+                              std::to_string(exact.first) + " to " + std::to_string(steps));
 }
 
 }  // namespace
@@ -290,6 +349,8 @@ void conclude(Report& report, const Truth& truth) {
   const std::string count = std::to_string(report.terms.size()) + (report.terms.size() == 1 ? " term" : " terms");
   if (wrong.empty()) {
     report.verdict = "everything agrees: " + count + ", to " + digits_text(least) + " and better";
+    for (std::size_t k = 0; k < report.not_given.size(); ++k)
+      report.verdict += (k ? ", " : "; not given: ") + report.not_given[k];
     return;
   }
   // Those that are wrong by themselves before those that are given wrong values.
@@ -372,11 +433,21 @@ Report audit(const Derivation& derivation, const Truth& truth, Mode mode) {
   Explanation explanation(derivation, tried);
   Evaluation small(derivation, tried.values, Mode::isolated);
   const double largest = largest_derivative(truth.values);
+  // What formulas in C++ read is known when they have been called.
+  const bool in_cpp = std::any_of(derivation.equations.begin(), derivation.equations.end(),
+                                  [](const Equation& equation) { return !equation.formula; });
+  for (const Equation& equation : derivation.equations)
+    if (const Quantity* const exact = truth.values.find(equation.name))
+      check_steps(equation, own.steps_of(equation), *exact, truth.values.steps);
+  if (!in_cpp) check_left_sides(derivation, truth.cell, truth.values, {});
   own.all();  // says what is missing or circular, whatever the mode
+  if (in_cpp) check_left_sides(derivation, truth.cell, truth.values, own.reads());
+  Given given;
   for (const Equation& equation : derivation.equations) {
     const Quantity* const exact = truth.values.find(equation.name);
     if (!exact) continue;
     const Compared alone = compared_of(isolated, equation, truth.values);
+    given[equation.name].insert(alone.steps.begin(), alone.steps.end());
     const Compared along = compared_of(own, equation, truth.values);
     const Term by_itself = compare(equation.name, alone, truth, exact->steps);
     Term term =
@@ -400,9 +471,9 @@ Report audit(const Derivation& derivation, const Truth& truth, Mode mode) {
     }
     report.terms.push_back(std::move(term));
   }
-  if (report.terms.empty())
-    throw autograd::FormatError("the derivation has no term to compare; write equations for derivatives of the " +
-                                truth.cell + " cell: " + truth.values.near("d"));
+  report.not_given = not_given(given, truth.values);
+  report.tried = explanation.tried();
+  report.all_tried = explanation.all_tried();
   detail::conclude(report, truth);
   return report;
 }
@@ -413,13 +484,14 @@ MutationScore mutation_score(const Derivation& derivation, const Truth& truth) {
   for (const Equation& equation : derivation.equations) {
     if (!equation.formula || !truth.values.find(equation.name)) continue;
     const Compared compared = compared_of(isolated, equation, truth.values);
-    for (const Mistake& mistake : mistakes(equation, {truth.values, truth.gates, &derivation})) {
+    each_mistake(equation, {truth.values, truth.gates, &derivation}, false, [&](const Mistake& mistake) {
       ++score.made;
       if (gives(isolated, equation, mistake.formula, compared, compared.hand))
         score.unnoticed.push_back(equation.left() + ": " + mistake.text);
       else
         ++score.noticed;
-    }
+      return true;
+    });
   }
   return score;
 }

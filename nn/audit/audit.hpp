@@ -34,7 +34,10 @@ struct Report {
   bool agrees = true;
   std::string verdict;                   ///< in a sentence
   std::vector<Term> terms;               ///< in the order of the derivation
+  std::vector<std::string> not_given;    ///< gradients of the cell that were not compared: "dWxf", "dx[t]", "dzi[7]"
   std::vector<std::string> blind_spots;  ///< what this run could not have seen
+  std::size_t tried = 0;                 ///< mistakes that were made in search of causes
+  bool all_tried = true;                 ///< not where there were more of them than time is spent on
   double detectable_factor = 1;          ///< the smallest that would have been seen in every term
   double complex_error = -1;             ///< of the truth itself: see Truth
 };
@@ -45,12 +48,14 @@ std::vector<std::string> blind_spots(const Truth& truth);
 /// Holds every equation whose left side is a derivative, or a value, to the truth. Every formula is given true values,
 /// so that k mistakes are k findings; with Mode::cumulative the derivation's own, and a mistake spreads to what
 /// follows. A number agrees where rounding explains the difference: 64 eps of the magnitudes that it was added up from.
-/// Throws FormatError for a derivation that does not fit the cell: see Evaluation.
+/// Throws FormatError for a derivation that does not fit the cell: see Evaluation; for a left side that is neither of
+/// the cell nor used, and for an equation of no step that the cell has, as nothing would be compared.
 Report audit(const Derivation& derivation, const Truth& truth, Mode mode = Mode::isolated);
 
 /// The same of finished arrays: "dWx", "dWhi", "db", "dx" (T B, I), "dh0", and so on, from wherever they come. Causes
 /// are single mistakes in the cell's right derivation that give just these arrays, or two, while T H² is at most 2000.
-/// Throws ValueError for a name that there is not, ShapeError for a shape that does not fit.
+/// Throws ValueError for a name that there is not and where there are no arrays, ShapeError for a shape that does not
+/// fit.
 Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& truth);
 
 /// How good a test this run is of this derivation: of the single mistakes that could be made in it, how many would be

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <charconv>
 #include <set>
+#include <unordered_map>
 #include <utility>
 
 #include "autograd/error.hpp"
@@ -25,7 +26,10 @@ void Derivation::add(std::string name, Callable formula, bool step) {
 namespace {
 
 constexpr std::size_t longest = 1 << 20;
-constexpr int deepest = 200;  // nested parentheses
+constexpr int deepest = 200;                // nested parentheses
+constexpr std::size_t longest_chain = 500;  // operations within one another: the terms of a sum, too
+constexpr std::size_t largest = 5000;       // names, numbers and operations in one formula
+constexpr std::size_t longest_name = 100;
 
 const std::set<std::string> functions{"sum_t", "sum_batch", "mean", "tanh", "sigmoid", "exp", "log", "sqrt"};
 
@@ -146,6 +150,7 @@ class Parser {
       if (result.back() != 'c') error("expected c before ~", at_ - 1);
       result.back() = 'g';
     }
+    if (result.size() > longest_name) error("a name of more than " + std::to_string(longest_name) + " letters", begin);
     return result;
   }
 
@@ -180,11 +185,22 @@ class Parser {
     return result;
   }
 
-  Formula at(Formula formula, std::size_t begin) const {
-    Expression e = *formula;
+  Formula at(Expression e, std::size_t begin) const {
+    std::size_t size = 1;
+    for (const Formula& part : e.parts) {
+      size += part->size;
+      if (part->depth >= longest_chain)
+        error("more than " + std::to_string(longest_chain) +
+                  " operations one after another, or within one another; give parts of the formula names of their own",
+              begin);
+    }
+    if (size > largest)
+      error("more than " + std::to_string(largest) +
+                " names, numbers and operations in a formula; give parts of it names of their own",
+            begin);
     e.line = number_;
     e.column = begin + 1;
-    return std::make_shared<const Expression>(std::move(e));
+    return formula(std::move(e));
   }
 
   Formula sum() {
@@ -193,9 +209,9 @@ class Parser {
     for (;;) {
       const std::size_t begin = at_;
       if (take("+"))
-        left = at(operation(Kind::add, {left, term()}), begin);
+        left = at({Kind::add, {left, term()}}, begin);
       else if (take("-"))
-        left = at(operation(Kind::subtract, {left, term()}), begin);
+        left = at({Kind::subtract, {left, term()}}, begin);
       else
         break;
     }
@@ -209,11 +225,11 @@ class Parser {
       const std::size_t begin = at_;
       if (peek("**")) fail("a single exponent");
       if (take("*"))
-        left = at(operation(Kind::multiply, {left, unary()}), begin);
+        left = at({Kind::multiply, {left, unary()}}, begin);
       else if (take("/"))
-        left = at(operation(Kind::divide, {left, unary()}), begin);
+        left = at({Kind::divide, {left, unary()}}, begin);
       else if (take("@"))
-        left = at(operation(Kind::product, {left, unary()}), begin);
+        left = at({Kind::product, {left, unary()}}, begin);
       else
         return left;
     }
@@ -224,7 +240,7 @@ class Parser {
     const std::size_t begin = at_;
     if (take("-")) {
       if (++depth_ > deepest) error("more than " + std::to_string(deepest) + " signs in a row", at_);
-      const Formula result = at(operation(Kind::negate, {unary()}), begin);
+      const Formula result = at({Kind::negate, {unary()}}, begin);
       --depth_;
       return result;
     }
@@ -239,7 +255,7 @@ class Parser {
     if (!digit()) fail("a number as the exponent");
     Expression e{Kind::power, {base}};
     e.number = (minus ? -1 : 1) * literal();
-    return at(std::make_shared<const Expression>(std::move(e)), begin);
+    return at(std::move(e), begin);
   }
 
   Formula postfix() {
@@ -247,7 +263,7 @@ class Parser {
     while (peek(".T")) {
       const std::size_t begin = at_;
       at_ += 2;
-      result = at(operation(Kind::transpose, {result}), begin);
+      result = at({Kind::transpose, {result}}, begin);
     }
     return result;
   }
@@ -263,7 +279,7 @@ class Parser {
   Formula primary() {
     skip();
     const std::size_t begin = at_;
-    if (digit()) return at(number(literal()), begin);
+    if (digit()) return at(*number(literal()), begin);
     if (take("(")) {
       const Formula inside = sum();
       if (!take(")")) fail("+, -, *, /, @ or )");
@@ -273,18 +289,22 @@ class Parser {
       std::vector<Formula> parts{sum()};
       while (take(",")) parts.push_back(sum());
       if (!take("]")) fail(", or ]");
-      return at(operation(Kind::list, std::move(parts)), begin);
+      return at({Kind::list, std::move(parts)}, begin);
     }
     if (!letter()) fail("a name, a number or (");
     const std::string text = identifier();
     if (functions.contains(text)) {
       if (!take("(")) fail("( after " + text);
-      const bool outside = steps_;
-      if (text == "sum_t") steps_ = true;
-      const Formula inside = sum();
+      const bool outside = steps_, sums = text == "sum_t";
+      if (sums && summed_) error("sum_t() within sum_t(): give the inner one a name in an equation of its own", begin);
+      summed_ |= sums;
+      steps_ |= sums;
+      Expression e{Kind::call, {sum()}};
+      e.text = text;
       steps_ = outside;
+      if (sums) summed_ = false;
       if (!take(")")) fail("+, -, *, /, @ or )");
-      return at(call(text, inside), begin);
+      return at(std::move(e), begin);
     }
     if (peek("(")) {
       std::string known;
@@ -295,7 +315,7 @@ class Parser {
     if (when.base == Time::Base::t && !steps_)
       error(text + to_string(when) + " has a step, which the left side has not; sum over the steps with sum_t()",
             begin);
-    return at(name(text, when), begin);
+    return at(*name(text, when), begin);
   }
 
   std::string_view line_;
@@ -303,7 +323,8 @@ class Parser {
   const std::string& file_;
   std::size_t at_ = 0;
   int depth_ = 0;
-  bool steps_ = true;  ///< whether there is a t here
+  bool steps_ = true;    ///< whether there is a t here
+  bool summed_ = false;  ///< whether it is that of a sum_t()
 };
 
 void check_text(std::string_view text, const std::string& file) {
@@ -325,6 +346,7 @@ void check_text(std::string_view text, const std::string& file) {
 Derivation parse(std::string_view text, const std::string& file) {
   check_text(text, file);
   Derivation result;
+  std::unordered_map<std::string, std::size_t> lines;  // by left side
   std::size_t number = 0;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -338,10 +360,9 @@ Derivation parse(std::string_view text, const std::string& file) {
       continue;
     }
     Equation equation = parser.equation();
-    for (const Equation& other : result.equations)
-      if (other.name == equation.name && other.time == equation.time)
-        throw FormatError(file + ":" + std::to_string(number) + ":1: " + equation.left() + " has an equation in line " +
-                          std::to_string(other.line) + " already");
+    if (const auto [other, first] = lines.emplace(equation.left(), number); !first)
+      throw FormatError(file + ":" + std::to_string(number) + ":1: " + equation.left() + " has an equation in line " +
+                        std::to_string(other->second) + " already");
     result.equations.push_back(std::move(equation));
   }
   if (result.equations.empty())

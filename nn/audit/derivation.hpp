@@ -42,7 +42,8 @@ struct Derivation {
 };
 
 /// Throws FormatError, which begins with `file:line:column`, for text that is not UTF-8, longer than 1 MB, or no
-/// derivation: it says what was expected there. An equation without steps may take t only inside sum_t().
+/// derivation: it says what was expected there; and for formulas of more than 500 operations one after another or 5000
+/// names, numbers and operations. An equation without steps may take t only inside sum_t().
 Derivation parse(std::string_view text, const std::string& file = "derivation");
 
 }  // namespace nn::audit

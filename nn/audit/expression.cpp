@@ -1,8 +1,12 @@
 #include "nn/audit/expression.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <functional>
 #include <utility>
+
+#include "autograd/error.hpp"
 
 namespace nn::audit {
 
@@ -25,43 +29,59 @@ std::string to_string(const Time& time) {
   return "";
 }
 
+Formula formula(Expression e) {
+  const auto mix = [&](std::size_t value) { e.hash = (e.hash ^ value) * 0x9e3779b97f4a7c15 + (e.hash >> 29); };
+  e.depth = e.size = 1;
+  e.hash = static_cast<std::size_t>(e.kind);
+  mix(std::hash<double>()(e.number));
+  mix(std::hash<std::string>()(e.text));
+  mix(static_cast<std::size_t>(e.time.base));
+  mix(static_cast<std::size_t>(e.time.offset));
+  for (const Formula& part : e.parts) {
+    e.depth = std::max(e.depth, part->depth + 1);
+    e.size += part->size;
+    mix(part->hash);
+  }
+  if (e.depth > deepest_expression)
+    throw autograd::ValueError("audit: a formula of more than " + std::to_string(deepest_expression) +
+                               " operations within one another; give parts of it names");
+  return std::make_shared<const Expression>(std::move(e));
+}
+
 Formula number(double value) {
   Expression e{Kind::number};
   e.number = value;
-  return std::make_shared<const Expression>(std::move(e));
+  return formula(std::move(e));
 }
 
 Formula name(std::string text, Time time) {
   Expression e{Kind::name};
   e.text = std::move(text);
   e.time = time;
-  return std::make_shared<const Expression>(std::move(e));
+  return formula(std::move(e));
 }
 
-Formula operation(Kind kind, std::vector<Formula> parts) {
-  return std::make_shared<const Expression>(Expression{kind, std::move(parts)});
-}
+Formula operation(Kind kind, std::vector<Formula> parts) { return formula(Expression{kind, std::move(parts)}); }
 
 Formula call(std::string function, Formula argument) {
   Expression e{Kind::call, {std::move(argument)}};
   e.text = std::move(function);
-  return std::make_shared<const Expression>(std::move(e));
+  return formula(std::move(e));
 }
 
-Formula at_step(const Formula& formula, const Time& step) {
-  if (formula->kind == Kind::name)
-    return formula->time.base == Time::Base::t ? name(formula->text, {step.base, step.offset + formula->time.offset})
-                                               : formula;
-  if (formula->parts.empty()) return formula;
+Formula at_step(const Formula& e, const Time& step) {
+  if (e->kind == Kind::name)
+    return e->time.base == Time::Base::t ? name(e->text, {step.base, step.offset + e->time.offset}) : e;
+  if (e->parts.empty()) return e;
   std::vector<Formula> parts;
-  for (const Formula& part : formula->parts) parts.push_back(at_step(part, step));
-  return with_parts(formula, std::move(parts));
+  for (const Formula& part : e->parts) parts.push_back(at_step(part, step));
+  return with_parts(e, std::move(parts));
 }
 
-Formula with_parts(const Formula& formula, std::vector<Formula> parts) {
-  Expression e = *formula;
-  e.parts = std::move(parts);
-  return std::make_shared<const Expression>(std::move(e));
+Formula with_parts(const Formula& e, std::vector<Formula> parts) {
+  Expression other = *e;
+  other.parts = std::move(parts);
+  return formula(std::move(other));
 }
 
 namespace {
@@ -140,11 +160,12 @@ std::string text(const Formula& e, int least) {
 
 }  // namespace
 
-std::string to_string(const Formula& formula) { return text(formula, 0); }
+std::string to_string(const Formula& e) { return text(e, 0); }
 
 bool equal(const Formula& a, const Formula& b) {
-  if (a->kind != b->kind || a->number != b->number || a->text != b->text || !(a->time == b->time) ||
-      a->parts.size() != b->parts.size())
+  if (a == b) return true;
+  if (a->hash != b->hash || a->kind != b->kind || a->number != b->number || a->text != b->text ||
+      !(a->time == b->time) || a->parts.size() != b->parts.size())
     return false;
   for (std::size_t k = 0; k < a->parts.size(); ++k)
     if (!equal(a->parts[k], b->parts[k])) return false;

@@ -246,6 +246,12 @@ std::string to_html(const Report& report, const Flow& flow, const std::string& t
           (report.mode == Mode::isolated ? "every formula on true values" : "the derivation on its own values") +
           ". A factor of 1 + " + scientific(report.detectable_factor - 1) + " in any term would have been seen.</p>";
   for (const std::string& spot : report.blind_spots) html += "<p class=blind>Blind spot: " + escaped(spot) + ".</p>";
+  if (!report.not_given.empty()) {
+    html += "<p class=soft>Gradients of the cell that are not given, and not compared:";
+    for (const std::string& name : report.not_given)
+      html += (&name == &report.not_given[0] ? " " : ", ") + escaped(name);
+    html += ".</p>";
+  }
   html += "<h2>Terms</h2><table class=terms><tr><th>line<th>formula<th>digits";
   for (const Term& term : report.terms) {
     html += "<tr><td class=soft>" + (term.line ? std::to_string(term.line) : std::string()) + "<td class=formula>" +

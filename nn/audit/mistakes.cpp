@@ -4,6 +4,8 @@
 #include <cmath>
 #include <functional>
 #include <set>
+#include <unordered_set>
+#include <utility>
 
 namespace nn::audit {
 
@@ -69,42 +71,55 @@ Formula complement(const Formula& e) {
 Formula squared(const Formula& e) {
   Expression power{Kind::power, {e}};
   power.number = 2;
-  return std::make_shared<const Expression>(std::move(power));
+  return formula(std::move(power));
 }
 
 Formula one_minus(const Formula& e) { return operation(Kind::subtract, {number(1), e}); }
 
-/// Walks through a formula and collects what could be wrong at each place.
-class Collector {
+/// Where a part of a formula is: part k of e, and where e is.
+struct Place {
+  const Place* above;
+  const Formula& e;
+  std::size_t k;
+};
+
+/// The whole formula with another in that place; null is the place of the whole.
+Formula rebuilt(const Place* place, Formula changed) {
+  for (; place; place = place->above) {
+    std::vector<Formula> parts = place->e->parts;
+    parts[place->k] = std::move(changed);
+    changed = with_parts(place->e, std::move(parts));
+  }
+  return changed;
+}
+
+/// No more mistakes are asked for.
+struct Enough {};
+
+/// Walks through a formula and makes what could be wrong at each place.
+class Maker {
  public:
-  using Rebuild = std::function<Formula(const Formula&)>;
+  Maker(const Equation& equation, const Vocabulary& vocabulary, bool wide, const Visit& visit)
+      : equation_(equation), vocabulary_(vocabulary), wide_(wide), visit_(visit) {}
 
-  Collector(const Equation& equation, const Vocabulary& vocabulary, bool wide)
-      : equation_(equation), vocabulary_(vocabulary), wide_(wide) {}
-
-  std::vector<Mistake> run() {
+  void run() {
     const Formula& whole = equation_.formula;
-    const Rebuild itself = [](const Formula& e) { return e; };
-    sums(whole, itself, true);
+    sums(whole, nullptr, true);
     scales(whole);
-    inside(whole, itself, true);
-    return std::move(found_);
+    inside(whole, nullptr, true);
   }
 
  private:
-  void add(std::string text, const Rebuild& rebuild, const Formula& changed) {
-    Formula formula = rebuild(changed);
-    if (equal(formula, equation_.formula)) return;
-    for (const Mistake& other : found_)
-      if (equal(other.formula, formula)) return;
-    found_.push_back({std::move(text), std::move(formula)});
+  void add(std::string text, const Place* place, const Formula& changed) {
+    Formula formula = rebuilt(place, changed);
+    if (equal(formula, equation_.formula) || !made_.insert(formula->hash).second) return;
+    if (!visit_({std::move(text), std::move(formula)})) throw Enough();
   }
 
   /// The whole is too large or too small.
   void scales(const Formula& whole) {
     const auto scaled = [&](const char* text, double by) {
-      const Rebuild itself = [](const Formula& e) { return e; };
-      add(text, itself, operation(Kind::multiply, {number(by), whole}));
+      add(text, nullptr, operation(Kind::multiply, {number(by), whole}));
     };
     scaled("its sign is wrong", -1);
     scaled("it is twice what it should be", 2);
@@ -118,86 +133,78 @@ class Collector {
   }
 
   /// Terms of a sum.
-  void sums(const Formula& e, const Rebuild& rebuild, bool outermost) {
+  void sums(const Formula& e, const Place* place, bool outermost) {
     const std::vector<Term> terms = terms_of(e);
     if (terms.size() < 2 || has_number(terms)) return;
     const char* const where = outermost ? "it lacks the term " : "a sum in it lacks the term ";
     for (std::size_t k = 0; k < terms.size(); ++k) {
       std::vector<Term> others = terms;
       others.erase(others.begin() + static_cast<std::ptrdiff_t>(k));
-      add(where + to_string(terms[k].formula), rebuild, sum_of(others));
+      add(where + to_string(terms[k].formula), place, sum_of(others));
     }
     for (std::size_t k = 0; k < terms.size(); ++k) {
       std::vector<Term> others = terms;
       others[k].negative = !others[k].negative;
-      add("the sign of the term " + to_string(terms[k].formula) + " is wrong", rebuild, sum_of(others));
+      add("the sign of the term " + to_string(terms[k].formula) + " is wrong", place, sum_of(others));
     }
     for (std::size_t k = 0; k < terms.size(); ++k) {
       std::vector<Term> others = terms;
       others.push_back(terms[k]);
-      add("the term " + to_string(terms[k].formula) + " is counted twice", rebuild, sum_of(others));
+      add("the term " + to_string(terms[k].formula) + " is counted twice", place, sum_of(others));
     }
   }
 
-  void inside(const Formula& e, const Rebuild& rebuild, bool outermost_sum) {
+  void inside(const Formula& e, const Place* place, bool outermost_sum) {
     switch (e->kind) {
       case Kind::multiply:
-        factors(e, rebuild);
+        factors(e, place);
         break;
       case Kind::name:
-        names(e, rebuild);
+        names(e, place);
         break;
       case Kind::product:
-        products(e, rebuild);
+        products(e, place);
         break;
       case Kind::call:
-        calls(e, rebuild);
+        calls(e, place);
         break;
       case Kind::subtract:
-        slopes({e}, rebuild);
+        slopes({e}, place);
         break;
       default:
         break;
     }
     const bool sum = e->kind == Kind::add || e->kind == Kind::subtract || e->kind == Kind::negate;
     for (std::size_t k = 0; k < e->parts.size(); ++k) {
+      const Place here{place, e, k};
       if (e->kind == Kind::multiply && e->parts[k]->kind == Kind::multiply) {
-        parts_of_product(e->parts[k], within(e, k, rebuild));
+        parts_of_product(e->parts[k], &here);
         continue;
       }
-      const Rebuild here = within(e, k, rebuild);
-      if (!sum) sums(e->parts[k], here, outermost_sum && e->kind == Kind::call);
-      inside(e->parts[k], here, outermost_sum && (sum || e->kind == Kind::call));
+      if (!sum) sums(e->parts[k], &here, outermost_sum && e->kind == Kind::call);
+      inside(e->parts[k], &here, outermost_sum && (sum || e->kind == Kind::call));
     }
   }
 
   /// The parts of a product whose factors have been seen.
-  void parts_of_product(const Formula& e, const Rebuild& rebuild) {
+  void parts_of_product(const Formula& e, const Place* place) {
     for (std::size_t k = 0; k < e->parts.size(); ++k) {
-      const Rebuild here = within(e, k, rebuild);
+      const Place here{place, e, k};
       if (e->parts[k]->kind == Kind::multiply) {
-        parts_of_product(e->parts[k], here);
+        parts_of_product(e->parts[k], &here);
       } else {
-        sums(e->parts[k], here, false);
-        inside(e->parts[k], here, false);
+        sums(e->parts[k], &here, false);
+        inside(e->parts[k], &here, false);
       }
     }
   }
 
-  static Rebuild within(const Formula& e, std::size_t k, const Rebuild& rebuild) {
-    return [e, k, rebuild](const Formula& part) {
-      std::vector<Formula> parts = e->parts;
-      parts[k] = part;
-      return rebuild(with_parts(e, std::move(parts)));
-    };
-  }
-
-  void factors(const Formula& e, const Rebuild& rebuild) {
+  void factors(const Formula& e, const Place* place) {
     const std::vector<Formula> all = factors_of(e);
     for (std::size_t k = 0; k < all.size(); ++k) {
       std::vector<Formula> others = all;
       others.erase(others.begin() + static_cast<std::ptrdiff_t>(k));
-      add("the factor " + text_of_factor(all[k]) + " is missing", rebuild, product_of(others));
+      add("the factor " + text_of_factor(all[k]) + " is missing", place, product_of(others));
     }
     for (std::size_t k = 0; k + 1 < all.size(); ++k)
       for (std::size_t j = k + 1; j < all.size(); ++j)
@@ -207,14 +214,14 @@ class Collector {
           std::vector<Formula> none = others;
           none.erase(none.begin() + static_cast<std::ptrdiff_t>(k));
           if (!none.empty())
-            add("sigmoid' = " + to_string(all[k]) + " * (1 - " + to_string(all[k]) + ") is missing", rebuild,
+            add("sigmoid' = " + to_string(all[k]) + " * (1 - " + to_string(all[k]) + ") is missing", place,
                 product_of(none));
         }
-    slopes(all, rebuild);
+    slopes(all, place);
     for (std::size_t k = 0; k < all.size(); ++k) {
       std::vector<Formula> others = all;
       others.push_back(all[k]);
-      add("the factor " + text_of_factor(all[k]) + " is there twice", rebuild, product_of(others));
+      add("the factor " + text_of_factor(all[k]) + " is there twice", place, product_of(others));
     }
   }
 
@@ -229,7 +236,7 @@ class Collector {
   }
 
   /// a (1 - a), the slope of the sigmoid, and 1 - a², that of tanh.
-  void slopes(const std::vector<Formula>& all, const Rebuild& rebuild) {
+  void slopes(const std::vector<Formula>& all, const Place* place) {
     for (std::size_t k = 0; k < all.size(); ++k) {
       const Formula x = complement(all[k]);
       if (!x) continue;
@@ -239,25 +246,25 @@ class Collector {
       };
       if (x->kind == Kind::power && x->number == 2) {
         const Formula& a = x->parts[0];
-        add("sigmoid' stands where tanh' = 1 - " + to_string(x) + " belongs", rebuild,
+        add("sigmoid' stands where tanh' = 1 - " + to_string(x) + " belongs", place,
             with(all, k, operation(Kind::multiply, {a, one_minus(a)})));
         if (const Formula z = pre_activation(a))
-          add("tanh' is taken of " + to_string(z) + ", as if that were its value " + to_string(a), rebuild,
+          add("tanh' is taken of " + to_string(z) + ", as if that were its value " + to_string(a), place,
               with(all, k, one_minus(squared(z))));
-        add("1 - " + to_string(a) + " stands where tanh' = 1 - " + to_string(x) + " belongs", rebuild,
+        add("1 - " + to_string(a) + " stands where tanh' = 1 - " + to_string(x) + " belongs", place,
             with(all, k, one_minus(a)));
         if (a->kind == Kind::call && a->text == "tanh")
-          add("tanh' is taken of " + to_string(a->parts[0]) + ", as if that were its value " + to_string(a), rebuild,
+          add("tanh' is taken of " + to_string(a->parts[0]) + ", as if that were its value " + to_string(a), place,
               with(all, k, one_minus(squared(a->parts[0]))));
         continue;
       }
       for (std::size_t j = 0; j < all.size(); ++j) {
         if (j == k || !equal(all[j], x)) continue;
         std::vector<Formula> others = with_both(all, k, j, one_minus(squared(x)));
-        add("tanh' stands where sigmoid' = " + to_string(x) + " * (1 - " + to_string(x) + ") belongs", rebuild,
+        add("tanh' stands where sigmoid' = " + to_string(x) + " * (1 - " + to_string(x) + ") belongs", place,
             product_of(others));
         if (const Formula z = pre_activation(x))
-          add("sigmoid' is taken of " + to_string(z) + ", as if that were its value " + to_string(x), rebuild,
+          add("sigmoid' is taken of " + to_string(z) + ", as if that were its value " + to_string(x), place,
               product_of(with_both(all, k, j, operation(Kind::multiply, {z, one_minus(z)}))));
       }
     }
@@ -302,12 +309,12 @@ class Collector {
     return x && y && x->steps == y->steps && x->at.back().same_shape(y->at.back());
   }
 
-  void names(const Formula& e, const Rebuild& rebuild) {
+  void names(const Formula& e, const Place* place) {
     const std::string& text = e->text;
     const auto stands = [&](const Formula& other) {
       return to_string(other) + " stands where " + to_string(e) + " belongs";
     };
-    for (const auto& [text_of_lack, other] : lacking(e, 2)) add(text_of_lack + " here", rebuild, other);
+    for (const auto& [text_of_lack, other] : lacking(e, 2)) add(text_of_lack + " here", place, other);
     // Another gate: the letter of a gate in the place of this one's.
     const std::size_t letter = text.size() ? text.find_last_of(vocabulary_.gates) : std::string::npos;
     if (letter != std::string::npos && letter + 1 == text.size())
@@ -315,21 +322,21 @@ class Collector {
         std::string other = text;
         other.back() = gate;
         if (gate != text.back() && same_kind(text, other))
-          add(stands(name(other, e->time)), rebuild, name(other, e->time));
+          add(stands(name(other, e->time)), place, name(other, e->time));
       }
     if (e->time.base == Time::Base::t)
       for (const int by : {1, -1}) {
         const int offset = e->time.offset + by;
         const Quantity* const known = vocabulary_.values.find(text);
         if (offset < -1 || offset > 1 || (known && offset < 0 && known->first > 0)) continue;
-        add(stands(name(text, {Time::Base::t, offset})), rebuild, name(text, {Time::Base::t, offset}));
+        add(stands(name(text, {Time::Base::t, offset})), place, name(text, {Time::Base::t, offset}));
       }
     // The derivative that is near in name: of the cell for the candidate, of a value for its pre-activation.
     if (text.size() > 1 && text[0] == 'd')
       for (const std::string& other : {std::string("dc"), std::string("dg"), "d" + text.substr(2),
                                        "dz" + text.substr(1), std::string("direct_h"), std::string("dh")})
         if (other != text && other.size() > 1 && same_kind(text, other) && (text == "dh" || other != "direct_h"))
-          add(stands(name(other, e->time)), rebuild, name(other, e->time));
+          add(stands(name(other, e->time)), place, name(other, e->time));
     if (!wide_) return;
     for (const auto& [other, quantity] : vocabulary_.values.named) {
       if (other == text || !same_kind(text, other)) continue;
@@ -342,51 +349,65 @@ class Collector {
         } else if (by != 0) {
           continue;
         }
-        add(stands(name(other, time)), rebuild, name(other, time));
+        add(stands(name(other, time)), place, name(other, time));
       }
     }
   }
 
-  void products(const Formula& e, const Rebuild& rebuild) {
+  void products(const Formula& e, const Place* place) {
     for (std::size_t k = 0; k < 2; ++k) {
       const Formula& part = e->parts[k];
+      const Place here{place, e, k};
       if (part->kind == Kind::name) {
         const Quantity* const known = vocabulary_.values.find(part->text);
         if (known && !known->steps && known->whole().rows == known->whole().columns && known->whole().rows > 1)
-          add(to_string(part) + " should not be transposed", within(e, k, rebuild), operation(Kind::transpose, {part}));
+          add(to_string(part) + " should not be transposed", &here, operation(Kind::transpose, {part}));
       } else if (part->kind == Kind::transpose && part->parts[0]->kind == Kind::name &&
                  part->parts[0]->time.base == Time::Base::none) {
-        add(to_string(part->parts[0]) + " should be transposed", within(e, k, rebuild), part->parts[0]);
+        add(to_string(part->parts[0]) + " should be transposed", &here, part->parts[0]);
       }
     }
     // The outer product the other way round.
     if (e->parts[0]->kind == Kind::transpose)
-      add("it is transposed", rebuild,
+      add("it is transposed", place,
           operation(Kind::product, {operation(Kind::transpose, {e->parts[1]}), e->parts[0]->parts[0]}));
   }
 
-  void calls(const Formula& e, const Rebuild& rebuild) {
+  void calls(const Formula& e, const Place* place) {
     const Formula& argument = e->parts[0];
     if (e->text == "sum_t") {
-      add("the sum over t is missing: it has the last step alone", rebuild, at_step(argument, {Time::Base::last, 0}));
-      add("the sum over t is missing: it has the first step alone", rebuild, at_step(argument, {Time::Base::fixed, 1}));
+      add("the sum over t is missing: it has the last step alone", place, at_step(argument, {Time::Base::last, 0}));
+      add("the sum over t is missing: it has the first step alone", place, at_step(argument, {Time::Base::fixed, 1}));
     }
-    if (e->text == "sum_batch") add("the sum over the batch is missing", rebuild, argument);
+    if (e->text == "sum_batch") add("the sum over the batch is missing", place, argument);
     if (e->text == "tanh" || e->text == "sigmoid")
-      add(to_string(argument) + " stands where " + to_string(e) + " belongs", rebuild, argument);
+      add(to_string(argument) + " stands where " + to_string(e) + " belongs", place, argument);
   }
 
   const Equation& equation_;
   const Vocabulary& vocabulary_;
   bool wide_;
-  std::vector<Mistake> found_;
+  const Visit& visit_;
+  std::unordered_set<std::size_t> made_;  ///< the hashes of their formulas
 };
 
 }  // namespace
 
+void each_mistake(const Equation& equation, const Vocabulary& vocabulary, bool wide, const Visit& visit) {
+  if (!equation.formula) return;
+  try {
+    Maker(equation, vocabulary, wide, visit).run();
+  } catch (const Enough&) {
+  }
+}
+
 std::vector<Mistake> mistakes(const Equation& equation, const Vocabulary& vocabulary, bool wide) {
-  if (!equation.formula) return {};
-  return Collector(equation, vocabulary, wide).run();
+  std::vector<Mistake> result;
+  each_mistake(equation, vocabulary, wide, [&](Mistake mistake) {
+    result.push_back(std::move(mistake));
+    return true;
+  });
+  return result;
 }
 
 }  // namespace nn::audit

@@ -1,6 +1,7 @@
 // Mistakes: what people get wrong in a formula, each with the formula that it makes of the right one.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,5 +30,9 @@ struct Vocabulary {
 ///
 /// `wide` adds every other value of the same kind in the place of each.
 std::vector<Mistake> mistakes(const Equation& equation, const Vocabulary& vocabulary, bool wide = false);
+
+/// The same one after the other, until `visit` answers false: there are many of a long formula.
+using Visit = std::function<bool(Mistake)>;
+void each_mistake(const Equation& equation, const Vocabulary& vocabulary, bool wide, const Visit& visit);
 
 }  // namespace nn::audit

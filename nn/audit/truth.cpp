@@ -69,8 +69,8 @@ void Recorder::finish(Truth& truth, Variable<double> outputs, const Loss& loss,
       derivatives.push_back(matrix_of(tape_.gradient(value)));
     }
     if (first == 0) {
-      truth.values.set(name + "0", values[0]);
-      truth.values.set("d" + name + "0", derivatives[0]);
+      truth.values.set(name + "0", values[0]).part_of = {name};
+      truth.values.set("d" + name + "0", derivatives[0]).part_of = {"d" + name};
     }
     truth.values.set(name, first, std::move(values));
     truth.values.set("d" + name, first, std::move(derivatives));
@@ -114,8 +114,11 @@ void Recorder::add_parameters(Truth& truth, const std::vector<NamedParameter>& p
   };
   for (const NamedParameter& p : parameters) both(written(p.name), matrix_of(p.value), matrix_of(p.gradient));
   const auto whole = [&](const std::string& name) { return values.find(name)->whole(); };
-  if (values.find("bx") && values.find("bh") && whole("dbx").values == whole("dbh").values)
+  const bool two_biases = values.find("bx") && values.find("bh") && whole("dbx").values == whole("dbh").values;
+  if (two_biases) {
     both("b", whole("bx") + whole("bh"), whole("dbx"));
+    values.named["db"].holds = {"dbx", "dbh"};
+  }
 
   const std::size_t gates = truth.gates.size();
   if (gates == 0) return;
@@ -128,13 +131,19 @@ void Recorder::add_parameters(Truth& truth, const std::vector<NamedParameter>& p
       const auto block = [&](const Matrix& of) {
         return rows ? rows_of(of, k * size, (k + 1) * size) : columns_of(of, k * size, (k + 1) * size);
       };
-      both(name + std::string(1, truth.gates[k]), block(value), block(derivative));
+      const std::string gate(1, truth.gates[k]);
+      both(name + gate, block(value), block(derivative));
+      values.named[name + gate].part_of = {name};
+      values.named["d" + (name + gate)].part_of = {std::string("d") + name};
+      if (two_biases && name == std::string("b")) values.named["db" + gate].holds = {"dbx" + gate, "dbh" + gate};
     }
   }
   if (!values.find("Wx") || !values.find("Wh")) return;
   for (const char gate : truth.gates) {
     const std::string g(1, gate);
     both("W" + g, side_by_side({whole("Wh" + g), whole("Wx" + g)}), side_by_side({whole("dWh" + g), whole("dWx" + g)}));
+    values.named["W" + g].holds = {"Wh" + g, "Wx" + g};
+    values.named["dW" + g].holds = {"dWh" + g, "dWx" + g};
   }
 }
 
