@@ -100,7 +100,8 @@ void create_folder(const fs::path& folder) {
 }
 
 void print_split(const Series& series, const Data& data) {
-  fmt::print("{} of {}\n", series.name, series.file.string());
+  fmt::print("{} of {}{}\n", series.name, series.file.string(),
+             series.newest_first ? ", whose rows are the newest first: they are taken the other way round" : "");
   const auto part = [&](const char* name, std::size_t first, std::size_t end) {
     fmt::print("  {:10}  {:5} values, {} to {}\n", name, end - first, series.times[first], series.times[end - 1]);
   };

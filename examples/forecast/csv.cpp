@@ -16,14 +16,6 @@ namespace forecast {
 
 namespace {
 
-/// A finite number that fills the whole text.
-std::optional<double> number(std::string_view text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
-}
-
 /// At most 40 bytes of a text from a file, for a message.
 std::string in_quotes(std::string_view text) {
   return text.size() <= 40 ? fmt::format("\"{}\"", text) : fmt::format("\"{}...\"", text.substr(0, 40));
@@ -35,9 +27,49 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+/// What to say of a field that holds several, with something else than commas between them; "" of any other.
+std::string other_separator(std::string_view field) {
+  const std::size_t at = field.find_first_of(";\t|");
+  if (at == field.npos) return "";
+  return fmt::format(" has {} between its fields; put commas there", field[at] == ';'    ? "semicolons"
+                                                                     : field[at] == '\t' ? "tabs"
+                                                                                         : "bars");
+}
+
+/// Why a field is not taken as a number.
+std::string no_number(std::string_view field) {
+  if (field.empty()) return "the value is missing";
+  std::string point(field);
+  if (const std::size_t comma = point.find(','); comma != point.npos) {
+    point[comma] = '.';
+    if (number(point)) return fmt::format("{} has a decimal comma; write {}", in_quotes(field), point);
+  }
+  const std::string_view digits = field.substr(field.starts_with('+'));
+  long double value = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (error == std::errc() && end == digits.data() + digits.size() && value != 0 && std::abs(value) < 1)
+    return in_quotes(field) + " is too close to 0 for a number of double precision";
+  if (const std::string other = other_separator(field); !other.empty()) return in_quotes(field) + other;
+  return in_quotes(field) + " is not a finite number";
+}
+
+/// Throws where a file is no text, or not text as it is read here.
+void check_encoding(const std::string& file, std::string_view text) {
+  const auto fail = [&](const std::string& what) { throw InputError(fmt::format("{}: {}", file, what)); };
+  const std::size_t nul = text.find('\0');
+  // Without a mark UTF-16 shows in its every second byte.
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ||
+      (nul < 2 && nul + 2 < text.size() && text[nul + 2] == '\0'))
+    fail("the file is UTF-16 text; save it as UTF-8");
+  if (nul != text.npos) fail(fmt::format("byte {} is 0: the file is not UTF-8 text, or is damaged", nul));
+  if (text.find('\n') == text.npos && text.find('\r') != text.npos)
+    fail("its lines end in carriage returns alone; save it with line feeds");
+}
+
 class Reader {
  public:
   Reader(const std::filesystem::path& file, std::string text) : file_(file.string()), text_(std::move(text)) {
+    check_encoding(file_, text_);
     rest_ = text_;
     if (rest_.starts_with("\xEF\xBB\xBF")) rest_.remove_prefix(3);  // a byte order mark
   }
@@ -102,10 +134,33 @@ class Reader {
   std::size_t line_ = 0;
 };
 
+bool is_time(const std::string& text) {
+  try {
+    return read_time(text).kind != Time::Kind::number;
+  } catch (const std::invalid_argument&) {
+    return false;
+  }
+}
+
+/// Why a first row may have another number of columns than the header.
+std::string hint(const std::vector<std::string>& row, std::size_t columns) {
+  if (const std::string other = other_separator(row.front()); row.size() < columns && !other.empty())
+    return "; " + in_quotes(row.front()) + other;
+  const auto digits = [](const std::string& field) {
+    return !field.empty() && field.find_first_not_of("0123456789") == std::string::npos;
+  };
+  if (row.size() != columns + 1 || !number(row[columns - 1]) || !digits(row[columns])) return "";
+  return fmt::format("; if {0},{1} is one number, write {0}.{1}", row[columns - 1], row[columns]);
+}
+
+std::string times_are(long count) { return count == 1 ? "1 time is" : fmt::format("{} times are", count); }
+
 std::vector<std::string> read_header(Reader& reader) {
   const auto header = reader.next();
   if (!header) reader.fail(1, "the file is empty; it should start with a header such as \"month,value\"");
   std::map<std::string, std::size_t> seen;
+  if (const std::string other = other_separator(header->front()); header->size() == 1 && !other.empty())
+    reader.fail(1, in_quotes(header->front()) + other);
   for (std::size_t k = 0; k < header->size(); ++k) {
     const std::string& name = (*header)[k];
     if (name.empty() && k > 0) reader.fail(k + 1, "the header has no name for this column");
@@ -116,13 +171,56 @@ std::vector<std::string> read_header(Reader& reader) {
     const auto [other, is_new] = seen.emplace(name, k + 1);
     if (!is_new) reader.fail(k + 1, fmt::format("the header calls column {} {} too", other->second, in_quotes(name)));
   }
+  if (is_time(header->front()))
+    reader.fail(1, in_quotes(header->front()) +
+                       " is a time where the header should be; add a first line such as \"month,value\"");
   return *header;
+}
+
+/// Turns rows that are the newest first, and holds them to be in order and evenly spaced.
+void put_in_order(Series& series) {
+  const auto fail = [&](std::size_t k, const std::string& what) {
+    throw InputError(fmt::format("{}: line {}, column 1: {}", series.file.string(), series.lines[k], what));
+  };
+  const std::size_t size = series.size();
+  if (size < 2) return;
+  const auto row = [&](std::size_t k) {
+    return fmt::format("{} of line {}", in_quotes(series.times[k]), series.lines[k]);
+  };
+  series.newest_first = series.when[1].value < series.when[0].value;
+  for (std::size_t k = 1; k < size; ++k)
+    if ((series.when[k].value < series.when[k - 1].value) != series.newest_first)
+      fail(k, fmt::format("{} comes after {}, and the rows before are the {} first; sort them by time",
+                          in_quotes(series.times[k]), row(k - 1), series.newest_first ? "newest" : "oldest"));
+  if (series.newest_first) {
+    std::ranges::reverse(series.times);
+    std::ranges::reverse(series.when);
+    std::ranges::reverse(series.values);
+    std::ranges::reverse(series.lines);
+  }
+  const Spacing spacing = spacing_of(series.when);
+  std::size_t first = 0, gaps = 0;
+  long left_out = 0;
+  for (std::size_t k = 1; k < size; ++k) {
+    const long missing = spacing.missing(series.when[k - 1], series.when[k]);
+    if (missing == 0) continue;
+    if (missing < 0)
+      fail(k, fmt::format("{} is less than one step after {}; the step of the other rows is {}",
+                          in_quotes(series.times[k]), row(k - 1), spacing.text(series.when[k].kind)));
+    if (gaps++ == 0) first = k;
+    left_out += missing;
+  }
+  if (gaps > 0)
+    fail(first, fmt::format("{} follows {}: at a step of {}, {} left out there{}; give every time a value",
+                            in_quotes(series.times[first]), row(first - 1), spacing.text(series.when[first].kind),
+                            times_are(spacing.missing(series.when[first - 1], series.when[first])),
+                            gaps > 1 ? fmt::format(", and {} in {} gaps in all", left_out, gaps) : ""));
 }
 
 }  // namespace
 
 std::string Series::place(std::size_t k) const {
-  const std::size_t line = k < size() ? lines[k] : lines.empty() ? 2 : lines.back() + 1;
+  const std::size_t line = k < size() ? lines[k] : lines.empty() ? 2 : std::max(lines.front(), lines.back()) + 1;
   return fmt::format("{}: line {}, column {}", file.string(), line, column);
 }
 
@@ -142,23 +240,33 @@ Series read_csv(const std::filesystem::path& file, const std::string& column) {
   const auto index = static_cast<std::size_t>(found - header.begin());
 
   Series series{.file = file, .name = *found, .column = index + 1, .times = {}, .values = {}, .lines = {}};
-  std::map<std::string, std::size_t> seen;
+  std::map<double, std::size_t> seen;
   while (const auto row = reader.next()) {
     if (row->size() != header.size())
       reader.fail(std::min(row->size(), header.size()) + (row->size() > header.size()),
-                  fmt::format("the row has {} column{}, the header {}", row->size(), row->size() == 1 ? "" : "s",
-                              header.size()));
+                  fmt::format("the row has {} column{}, the header {}{}", row->size(), row->size() == 1 ? "" : "s",
+                              header.size(), series.size() == 0 ? hint(*row, header.size()) : ""));
     const std::string& field = (*row)[index];
     const auto value = number(field);
-    if (!value)
-      reader.fail(index + 1, field.empty() ? "the value is missing" : in_quotes(field) + " is not a finite number");
+    if (!value) reader.fail(index + 1, no_number(field));
     std::string time = index > 0 ? row->front() : std::to_string(series.size() + 1);
-    const auto [other, is_new] = seen.emplace(time, reader.line());
+    try {
+      series.when.push_back(read_time(time));
+    } catch (const std::invalid_argument& error) {
+      const std::string other = other_separator(time);
+      reader.fail(1, time.empty() ? error.what()
+                                  : in_quotes(time) + (other.empty() ? fmt::format(": {}", error.what()) : other));
+    }
+    if (const Time& first = series.when.front(), &last = series.when.back(); last.kind != first.kind)
+      reader.fail(1, fmt::format("{} is a {}, and {} of line {} a {}", in_quotes(time), to_string(last.kind),
+                                 in_quotes(series.times.front()), series.lines.front(), to_string(first.kind)));
+    const auto [other, is_new] = seen.emplace(series.when.back().value, reader.line());
     if (!is_new) reader.fail(1, fmt::format("{} is on line {} too", in_quotes(time), other->second));
     series.times.push_back(std::move(time));
     series.values.push_back(*value);
     series.lines.push_back(reader.line());
   }
+  put_in_order(series);
   return series;
 }
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <iterator>
 #include <string>
 
@@ -25,31 +24,28 @@ set style line 3 linecolor '#d55e00' linewidth 2
 set style line 4 linecolor '#e69f00' linewidth 1
 )";
 
-/// Where row k is on the time axis: the year and its fraction, or the number of the row.
+/// Where row k is on the time axis: the year and its fraction, over less than three years the days since the first time
+/// that is shown, or the number that the series has for a time.
 class TimeAxis {
  public:
-  explicit TimeAxis(const Series& series) : series_(series) {
-    for (std::size_t k = 0; k < series.size() && dated_; ++k) dated_ = read(k, position_) == 2;
+  TimeAxis(const Series& series, std::size_t first) : series_(series), first_(first) {
+    const Time &begin = series.when[first], &end = series.when.back();
+    numbers_ = begin.kind == Time::Kind::number;
+    days_ =
+        begin.kind != Time::Kind::number && begin.kind != Time::Kind::month && end.in_years() - begin.in_years() < 3;
   }
-  const char* label() const { return dated_ ? "year" : "row"; }
+  std::string label() const {
+    return numbers_ ? (series_.column > 1 ? "time" : "row") : days_ ? "days since " + series_.times[first_] : "year";
+  }
   double operator()(std::size_t k) const {
-    double position = 0;
-    if (dated_) read(k, position);
-    return dated_ ? position : static_cast<double>(k + 1);
+    const Time& time = series_.when[k];
+    return numbers_ ? time.value : days_ ? (time.value - series_.when[first_].value) / 86400 : time.in_years();
   }
 
  private:
-  /// The number of parts of "1749-01" that are there.
-  int read(std::size_t k, double& position) const {
-    int year = 0, month = 0;
-    const int parts = std::sscanf(series_.times[k].c_str(), "%d-%2d", &year, &month);
-    position = year + (month - 1) / 12.0;
-    return parts;
-  }
-
   const Series& series_;
-  double position_ = 0;
-  bool dated_ = true;
+  std::size_t first_;
+  bool numbers_, days_;
 };
 
 }  // namespace
@@ -77,8 +73,8 @@ plot $losses using 1:2 with linespoints linestyle 2 pointtype 7 pointsize 0.4 ti
 
 bool draw_forecasts(const std::filesystem::path& path, const Series& series, const std::vector<Forecast>& forecasts) {
   constexpr std::size_t year = 12;
-  const TimeAxis time(series);
   const std::size_t first = forecasts.front().origin;
+  const TimeAxis time(series, first);
   std::string script = styles;
   auto out = std::back_inserter(script);
 
@@ -110,13 +106,14 @@ plot $truth using 1:2 with lines linestyle 1 title 'truth', \
      $year using 1:3 with lines linestyle 4 title 'persistence', \
      $year using 1:2 with lines linestyle 3 title 'LSTM'
 set label 1 'recursive forecasts of 24 months' at graph 0, graph 1.08
-set xlabel '{}'
+set xlabel {}
 plot $truth using 1:2 with lines linestyle 1 title 'truth', \
      $whole using 1:2 with lines linestyle 3 title 'LSTM', \
      $whole using 1:2 every ::0::0 with points pointtype 7 pointsize 0.5 linecolor '#d55e00' title 'where they start'
 unset multiplot
 )",
-                 time(first), time(series.size() - 1), quoted_for_gnuplot(series.name), time.label());
+                 time(first), time(series.size() - 1), quoted_for_gnuplot(series.name),
+                 quoted_for_gnuplot(time.label()));
   return draw(path, 900, 700, script);
 }
 

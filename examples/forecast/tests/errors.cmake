@@ -1,13 +1,6 @@
 # Every way in which a data file or an option can be wrong: one sentence with the place, exit status 2, nothing written.
 include(${CMAKE_CURRENT_LIST_DIR}/run.cmake)
 
-# rejects(<contents of a file> <the error, after "forecast: bad.csv: "> <argument>...)
-function(rejects contents error)
-  file(WRITE bad.csv "${contents}")
-  string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" pattern "forecast: bad.csv: ${error}\n")
-  forecast(2 "^${pattern}$" --data bad.csv --output ${folder} ${ARGN})
-endfunction()
-
 rejects("" "line 1, column 1: the file is empty; it should start with a header such as \"month,value\"")
 rejects("2000-01,1\n2000-02,2\n"
   "line 1, column 2: \"1\" is a number where the header should be; add a first line such as \"month,value\"")

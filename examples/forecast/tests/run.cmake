@@ -27,3 +27,10 @@ endfunction()
 # A folder of this run's own, empty.
 set(folder ${CMAKE_CURRENT_BINARY_DIR}/output)
 file(REMOVE_RECURSE ${folder})
+
+# rejects(<contents of a file> <the error, after "forecast: bad.csv: "> <argument>...)
+function(rejects contents error)
+  file(WRITE bad.csv "${contents}")
+  string(REGEX REPLACE "([][+.*()^$?|\\])" "\\\\\\1" pattern "forecast: bad.csv: ${error}\n")
+  forecast(2 "^${pattern}$" --data bad.csv --output ${folder} ${ARGN})
+endfunction()

@@ -1,0 +1,51 @@
+// Times of the rows of a series: months, days, moments, or numbers.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace forecast {
+
+struct Time {
+  enum class Kind { number, month, day, moment };
+
+  Kind kind = Kind::number;
+  int year = 0, month = 1, day = 1;  ///< of what is no number
+  double second = 0;                 ///< of the day; beyond it where the text has an offset from UTC
+  double value = 0;                  ///< a number itself; of anything else the seconds since 1970-01-01
+
+  long months() const { return 12L * year + month - 1; }
+  int days_in_month() const;
+  /// The year and the part of it that has passed.
+  double in_years() const;
+};
+
+/// "month"
+const char* to_string(Time::Kind kind);
+
+/// "1749-01", "1749-01-31", "1749-01-31T12:00", "... 12:00:00Z", with - or / between, or a number.
+/// Throws std::invalid_argument that says what is wrong: a month 13, a day that there is not, a year of two digits.
+Time read_time(std::string_view text);
+
+/// A finite number that fills the whole text. A sign may be + or -.
+std::optional<double> number(std::string_view text);
+
+/// How the times of a series follow one another.
+struct Spacing {
+  bool by_month = false;  ///< all on the same day of their months, or on the last: the step is in months
+  double step = 0;        ///< in months, or in the unit of Time::value
+
+  /// From one time to another, in that unit.
+  double between(const Time& a, const Time& b) const;
+  /// How many times are left out between two neighbours; 0 for the step itself; negative for less than a step.
+  long missing(const Time& a, const Time& b) const;
+  /// "1 month", "2 days", "0.083"
+  std::string text(Time::Kind kind) const;
+};
+
+/// Of times that rise, at least two: the step is the median one, the smaller of two.
+Spacing spacing_of(const std::vector<Time>& times);
+
+}  // namespace forecast
