@@ -25,7 +25,7 @@ class NAdam final : public Optimizer<T> {
  public:
   using Groups = std::vector<ParameterGroup<T, NAdamOptions>>;
 
-  /// Throws ValueError for a negative number, or a beta >= 1.
+  /// Throws ValueError for a number that is negative or not finite, or a beta >= 1.
   explicit NAdam(const Groups& groups);
   explicit NAdam(std::vector<Parameter<T>*> parameters, const NAdamOptions& options = {})
       : NAdam(Groups{{std::move(parameters), options}}) {}
@@ -69,7 +69,7 @@ class RAdam final : public Optimizer<T> {
  public:
   using Groups = std::vector<ParameterGroup<T, RAdamOptions>>;
 
-  /// Throws ValueError for a negative number, or a beta >= 1.
+  /// Throws ValueError for a number that is negative or not finite, or a beta >= 1.
   explicit RAdam(const Groups& groups);
   explicit RAdam(std::vector<Parameter<T>*> parameters, const RAdamOptions& options = {})
       : RAdam(Groups{{std::move(parameters), options}}) {}
@@ -107,7 +107,7 @@ class Adamax final : public Optimizer<T> {
  public:
   using Groups = std::vector<ParameterGroup<T, AdamaxOptions>>;
 
-  /// Throws ValueError for a negative number, or a beta >= 1.
+  /// Throws ValueError for a number that is negative or not finite, or a beta >= 1.
   explicit Adamax(const Groups& groups);
   explicit Adamax(std::vector<Parameter<T>*> parameters, const AdamaxOptions& options = {})
       : Adamax(Groups{{std::move(parameters), options}}) {}
@@ -146,7 +146,7 @@ class Adagrad final : public Optimizer<T> {
  public:
   using Groups = std::vector<ParameterGroup<T, AdagradOptions>>;
 
-  /// Throws ValueError for a negative number.
+  /// Throws ValueError for a number that is negative or not finite.
   explicit Adagrad(const Groups& groups);
   explicit Adagrad(std::vector<Parameter<T>*> parameters, const AdagradOptions& options = {})
       : Adagrad(Groups{{std::move(parameters), options}}) {}
@@ -185,7 +185,7 @@ class Adadelta final : public Optimizer<T> {
  public:
   using Groups = std::vector<ParameterGroup<T, AdadeltaOptions>>;
 
-  /// Throws ValueError for a negative number, or rho >= 1.
+  /// Throws ValueError for a number that is negative or not finite, or rho >= 1.
   explicit Adadelta(const Groups& groups);
   explicit Adadelta(std::vector<Parameter<T>*> parameters, const AdadeltaOptions& options = {})
       : Adadelta(Groups{{std::move(parameters), options}}) {}

@@ -4,6 +4,7 @@
 #include <concepts>
 #include <string>
 #include <type_traits>
+#include <unordered_set>
 
 #include "autograd/parameter.hpp"
 
@@ -75,11 +76,20 @@ void for_each_module(M& module, F&& f) {
   std::remove_const_t<M>::visit(module, walk);
 }
 
-/// The number of trainable scalars.
+/// As for_each_parameter(), but a parameter that several members share is visited once, under its first path.
+template <Module M, class F>
+void for_each_distinct_parameter(M& module, F&& f) {
+  std::unordered_set<const void*> seen;
+  for_each_parameter(module, [&](const std::string& path, auto& parameter) {
+    if (seen.insert(&parameter).second) f(path, parameter);
+  });
+}
+
+/// The number of trainable scalars; those of a shared parameter count once.
 template <Module M>
 std::size_t parameter_count(const M& module) {
   std::size_t count = 0;
-  for_each_parameter(module, [&](const std::string&, const auto& parameter) { count += parameter.size(); });
+  for_each_distinct_parameter(module, [&](const std::string&, const auto& parameter) { count += parameter.size(); });
   return count;
 }
 

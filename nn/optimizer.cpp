@@ -37,13 +37,25 @@ template <class T>
 void Optimizer<T>::add_group(const std::vector<Parameter<T>*>& parameters, double learning_rate) {
   require_not_negative("learning_rate must not be negative", learning_rate);
   for (Parameter<T>* parameter : parameters) {
-    if (std::find(parameters_.begin(), parameters_.end(), parameter) != parameters_.end())
+    if (!held_.insert(parameter).second)
       throw ValueError("optimizer: parameter " + std::to_string(parameters_.size()) + " of shape " +
                        to_string(parameter->shape()) + " is there already; name each parameter once, in one group");
     parameters_.push_back(parameter);
     groups_.push_back(this->learning_rates.size());
   }
   this->learning_rates.push_back(learning_rate);
+}
+
+template <class T>
+void Optimizer<T>::check_rates() const {
+  const auto check = [](const char* what, const std::vector<double>& rates) {
+    for (std::size_t group = 0; group < rates.size(); ++group)
+      if (!(rates[group] >= 0 && rates[group] <= std::numeric_limits<T>::max()))
+        throw ValueError("optimizer: the " + std::string(what) + " of group " + std::to_string(group) + " is " +
+                         std::to_string(rates[group]) + "; it must be finite and not negative; nothing was updated");
+  };
+  check("learning rate", this->learning_rates);
+  check("momentum", this->momenta);
 }
 
 template <class T>
@@ -61,6 +73,7 @@ void Optimizer<T>::check_finite() const {
 
 template <class T>
 void Optimizer<T>::step() {
+  check_rates();
   const bool finite = std::all_of(parameters_.begin(), parameters_.end(), [](const Parameter<T>* parameter) {
     return all_finite(parameter->grad().data(), parameter->size());
   });
@@ -103,6 +116,7 @@ SGD<T>::SGD(const Groups& groups) {
     this->add_group(parameters, options.learning_rate);
     require_not_negative("momentum must not be negative", options.momentum);
     require_not_negative("weight_decay must not be negative", options.weight_decay);
+    if (!std::isfinite(options.dampening)) detail::refuse_option("dampening must be finite", options.dampening);
     if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
       detail::refuse_option("nesterov needs a momentum and no dampening", options.dampening);
     moves |= options.momentum != 0;
@@ -117,11 +131,12 @@ template <class T>
 void SGD<T>::update(typename Optimizer<T>::Update u) {
   const SGDOptions& options = options_[u.group];
   const T sign = detail::direction<T>(options), decay(options.weight_decay);
-  if (velocity_.empty()) {
+  const T momentum(velocity_.empty() ? 0 : this->momenta[u.group]);
+  if (momentum == 0) {
     for (std::size_t k = 0; k < u.size; ++k) u.value[k] -= u.rate * (sign * u.gradient[k] + decay * u.value[k]);
     return;
   }
-  const T momentum(this->momenta[u.group]), fresh(u.time == 1 ? 1 : 1 - options.dampening);
+  const T fresh(u.time == 1 ? 1 : 1 - options.dampening);
   const bool nesterov = options.nesterov;
   T* const velocity = velocity_.data() + u.first;
   for (std::size_t k = 0; k < u.size; ++k) {

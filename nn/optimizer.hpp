@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <unordered_set>
 #include <vector>
 
 #include "nn/module.hpp"
@@ -14,9 +15,8 @@ namespace nn {
 template <class T, Module M>
 std::vector<Parameter<T>*> parameters(M& module) {
   std::vector<Parameter<T>*> result;
-  for_each_parameter(module, [&](const std::string&, Parameter<T>& parameter) {
-    if (std::find(result.begin(), result.end(), &parameter) == result.end()) result.push_back(&parameter);
-  });
+  for_each_distinct_parameter(module,
+                              [&](const std::string&, Parameter<T>& parameter) { result.push_back(&parameter); });
   return result;
 }
 
@@ -46,8 +46,10 @@ class Optimizer : public Rates {
 
   /// Updates every parameter from its grad(). Nothing is allocated.
   /// Throws ValueError, and updates nothing, if a gradient holds NaN or infinity; with NonFinite::skip such a step is
-  /// left out, and counted.
+  /// left out, and counted. Throws ValueError, and updates nothing, for a learning rate or momentum that is negative or
+  /// no finite number of type T.
   void step();
+  /// Of the parameters that it holds, and of no others.
   void zero_grad();
   const std::vector<Parameter<T>*>& parameters() const { return parameters_; }
 
@@ -76,7 +78,7 @@ class Optimizer : public Rates {
 
   Optimizer() = default;
 
-  /// Throws ValueError for a negative learning rate, or a parameter that is in a group already.
+  /// Throws ValueError for a learning rate that is negative or not finite, or a parameter that is in a group already.
   void add_group(const std::vector<Parameter<T>*>& parameters, double learning_rate);
   /// Zeros for every element of every parameter, or nothing.
   std::vector<T> memory(bool wanted = true) const;
@@ -85,10 +87,12 @@ class Optimizer : public Rates {
   virtual void update(Update update) = 0;
 
  private:
+  void check_rates() const;
   void check_finite() const;
 
   std::vector<Parameter<T>*> parameters_;
-  std::vector<std::size_t> groups_;  ///< of each parameter
+  std::unordered_set<const Parameter<T>*> held_;  ///< the same, to be looked up
+  std::vector<std::size_t> groups_;               ///< of each parameter
   std::size_t time_ = 0, skipped_ = 0;
 };
 
@@ -105,13 +109,15 @@ struct SGDOptions {
 ///
 ///   g = grad + weight_decay p
 ///   b = momentum b' + (1 - dampening) g,  at the first step b = g
-///   p -= learning_rate b,  with nesterov  p -= learning_rate (g + momentum b),  without momentum  p -= learning_rate g
+///   p -= learning_rate b,  with nesterov  p -= learning_rate (g + momentum b)
+///
+/// A group whose momentum is 0 moves by p -= learning_rate g, and its dampening means nothing.
 template <class T>
 class SGD final : public Optimizer<T> {
  public:
   using Groups = std::vector<ParameterGroup<T, SGDOptions>>;
 
-  /// Throws ValueError for a negative number, or nesterov without momentum or with dampening.
+  /// Throws ValueError for a number that is negative or not finite, or nesterov without momentum or with dampening.
   explicit SGD(const Groups& groups);
   explicit SGD(std::vector<Parameter<T>*> parameters, const SGDOptions& options = {})
       : SGD(Groups{{std::move(parameters), options}}) {}
@@ -153,7 +159,7 @@ class RMSProp final : public Optimizer<T> {
  public:
   using Groups = std::vector<ParameterGroup<T, RMSPropOptions>>;
 
-  /// Throws ValueError for a negative number, or alpha >= 1.
+  /// Throws ValueError for a number that is negative or not finite, or alpha >= 1.
   explicit RMSProp(const Groups& groups);
   explicit RMSProp(std::vector<Parameter<T>*> parameters, const RMSPropOptions& options = {})
       : RMSProp(Groups{{std::move(parameters), options}}) {}
@@ -198,7 +204,7 @@ class Adam : public Optimizer<T> {
  public:
   using Groups = std::vector<ParameterGroup<T, AdamOptions>>;
 
-  /// Throws ValueError for a negative number, or a beta >= 1.
+  /// Throws ValueError for a number that is negative or not finite, or a beta >= 1.
   explicit Adam(const Groups& groups);
   explicit Adam(std::vector<Parameter<T>*> parameters, const AdamOptions& options = {})
       : Adam(Groups{{std::move(parameters), options}}) {}

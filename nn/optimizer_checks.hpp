@@ -1,6 +1,7 @@
 // What optimizers refuse of their options.
 #pragma once
 
+#include <cmath>
 #include <string>
 
 #include "autograd/error.hpp"
@@ -12,8 +13,10 @@ namespace nn::detail {
   throw autograd::ValueError(std::string("optimizer: ") + what + ", got " + autograd::fixed_text(value));
 }
 
+/// Refuses infinity, too.
 inline void require_not_negative(const char* what, double value) {
   if (!(value >= 0)) refuse_option(what, value);
+  if (!std::isfinite(value)) refuse_option((std::string(what) + ", and must be finite").c_str(), value);
 }
 
 inline void require_rate(const char* what, double value) {

@@ -1,24 +1,61 @@
 // Schedules of the learning rate, by PyTorch's names: the rate as a function of the steps taken.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "nn/optimizer.hpp"
 
 namespace nn {
 
-/// The rate after `step` steps, given that of the start. Any function will do.
-using Schedule = std::function<double(double base, std::size_t step)>;
+/// The rate after `step` steps, given that of the start: any function of (base, step), and what the types below do
+/// beside it. It is checked where it is made.
+class Schedule {
+ public:
+  Schedule() = default;
+  /// Throws ValueError for options that make no schedule: no steps, an empty share, a factor that is not finite.
+  template <class S>
+  requires(!std::same_as<S, Schedule> && std::is_invocable_r_v<double, const S&, double, std::size_t>)
+      Schedule(S schedule) {  // NOLINT: a schedule of any type is a Schedule
+    if constexpr (requires { schedule.check(); }) schedule.check();
+    if constexpr (requires { schedule.momentum(std::size_t()); })
+      if (schedule.moves_momentum()) {
+        name_ = S::name;
+        momentum_ = [schedule](std::size_t step) { return std::optional<double>(schedule.momentum(step)); };
+      }
+    rate_ = std::move(schedule);
+  }
+
+  double operator()(double base, std::size_t step) const { return rate_(base, step); }
+  /// Whether the momentum changes along with the rate.
+  bool moves_momentum() const { return momentum_ != nullptr; }
+  /// Throws ValueError if it moves the momentum and there is none.
+  void require_momentum(const Rates& rates) const;
+  /// Nothing where it stays as it is.
+  std::optional<double> momentum(std::size_t step) const {
+    return momentum_ ? momentum_(step) : std::optional<double>();
+  }
+  explicit operator bool() const { return rate_ != nullptr; }
+
+ private:
+  std::function<double(double base, std::size_t step)> rate_;
+  std::function<std::optional<double>(std::size_t step)> momentum_;
+  const char* name_ = "";  ///< of the type, where it moves the momentum
+};
 
 /// base gamma^k, where k counts every step_size steps.
 struct StepLR {
   std::size_t step_size;
   double gamma = 0.1;
   double operator()(double base, std::size_t step) const;
+  void check() const;
 };
 
 /// base gamma^k, where k counts the milestones that were reached.
@@ -26,12 +63,14 @@ struct MultiStepLR {
   std::vector<std::size_t> milestones;
   double gamma = 0.1;
   double operator()(double base, std::size_t step) const;
+  void check() const;
 };
 
 /// base gamma^step.
 struct ExponentialLR {
   double gamma;
   double operator()(double base, std::size_t step) const;
+  void check() const;
 };
 
 /// From start_factor base to end_factor base in total_iters steps: a warm-up.
@@ -40,6 +79,7 @@ struct LinearLR {
   double end_factor = 1;
   std::size_t total_iters = 5;
   double operator()(double base, std::size_t step) const;
+  void check() const;
 };
 
 /// factor base for total_iters steps, then base.
@@ -47,6 +87,7 @@ struct ConstantLR {
   double factor = 1.0 / 3;
   std::size_t total_iters = 5;
   double operator()(double base, std::size_t step) const;
+  void check() const;
 };
 
 /// base (1 - step / total_iters)^power, 0 from there on.
@@ -54,6 +95,7 @@ struct PolynomialLR {
   std::size_t total_iters = 5;
   double power = 1;
   double operator()(double base, std::size_t step) const;
+  void check() const;
 };
 
 /// eta_min + (base - eta_min) (1 + cos(pi step / t_max)) / 2 (Loshchilov and Hutter 2017); it rises again after t_max.
@@ -61,6 +103,7 @@ struct CosineAnnealingLR {
   std::size_t t_max;
   double eta_min = 0;
   double operator()(double base, std::size_t step) const;
+  void check() const;
 };
 
 /// The same down to eta_min in t_0 steps, then from the start in t_0 t_mult, and so on.
@@ -69,18 +112,31 @@ struct CosineAnnealingWarmRestarts {
   std::size_t t_mult = 1;
   double eta_min = 0;
   double operator()(double base, std::size_t step) const;
+  void check() const;
 };
 
-/// One schedule after another: the next one begins, from its step 0, at each milestone.
+/// One schedule after another: the next one begins, from its step 0, at each milestone. It moves the momentum as they
+/// do.
 struct SequentialLR {
+  static constexpr const char* name = "SequentialLR";
+
   std::vector<Schedule> schedules;  ///< one more than milestones
   std::vector<std::size_t> milestones;
   double operator()(double base, std::size_t step) const;
+  std::optional<double> momentum(std::size_t step) const;
+  bool moves_momentum() const;
+  void check() const;
+
+ private:
+  /// Which schedule has that step, and its own step then.
+  std::pair<const Schedule&, std::size_t> at(std::size_t step) const;
 };
 
 /// Up to a largest rate and far down again (Smith and Topin 2019), whatever rate the optimizer was given. The momentum
 /// goes the other way, if the optimizer has one and cycle_momentum is not turned off.
 struct OneCycleLR {
+  static constexpr const char* name = "OneCycleLR";
+
   enum class Anneal { cosine, linear };
 
   double max_lr;
@@ -96,6 +152,8 @@ struct OneCycleLR {
 
   double operator()(double base, std::size_t step) const;
   double momentum(std::size_t step) const;
+  bool moves_momentum() const { return cycle_momentum; }
+  void check() const;
 
  private:
   double at(std::size_t step, double first, double peak, double last) const;
@@ -103,6 +161,8 @@ struct OneCycleLR {
 
 /// Between base_lr and max_lr in triangles (Smith 2017). The momentum goes the other way.
 struct CyclicLR {
+  static constexpr const char* name = "CyclicLR";
+
   enum class Mode {
     triangular,
     triangular2,
@@ -121,6 +181,8 @@ struct CyclicLR {
 
   double operator()(double base, std::size_t step) const;
   double momentum(std::size_t step) const;
+  bool moves_momentum() const { return cycle_momentum; }
+  void check() const;
 
  private:
   double height(std::size_t step) const;
@@ -130,16 +192,11 @@ struct CyclicLR {
 /// the start, the next ones after each step().
 class Scheduler {
  public:
-  /// Throws ValueError for options that make no schedule: no steps, an empty share.
+  /// Throws ValueError, and leaves the rates as they are, for a schedule that moves the momentum of an optimizer
+  /// without one, and as step().
   Scheduler(Rates& rates, Schedule schedule);
-  Scheduler(Rates& rates, StepLR schedule);
-  Scheduler(Rates& rates, MultiStepLR schedule);
-  Scheduler(Rates& rates, CosineAnnealingLR schedule);
-  Scheduler(Rates& rates, CosineAnnealingWarmRestarts schedule);
-  Scheduler(Rates& rates, SequentialLR schedule);
-  Scheduler(Rates& rates, OneCycleLR schedule);
-  Scheduler(Rates& rates, CyclicLR schedule);
 
+  /// Throws ValueError, and takes no step, if a rate becomes negative or not finite.
   void step();
 
   /// The rates are the optimizer's, and in its checkpoint.
@@ -149,12 +206,11 @@ class Scheduler {
   }
 
  private:
-  void apply();
+  void apply(std::size_t step);
 
   Rates& rates_;
   std::vector<double> base_;
-  Schedule rate_;
-  std::function<double(std::size_t)> momentum_;
+  Schedule schedule_;
   std::size_t step_ = 0;
 };
 
@@ -176,7 +232,7 @@ class ReduceLROnPlateau {
     double eps = 1e-8;  ///< a smaller change is left out
   };
 
-  /// Throws ValueError unless 0 <= factor < 1.
+  /// Throws ValueError unless 0 <= factor < 1, and for other numbers that are negative or not finite.
   ReduceLROnPlateau(Rates& rates, const Options& options);
 
   /// With the metric after an epoch; NaN is not better than anything.

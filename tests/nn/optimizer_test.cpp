@@ -110,6 +110,53 @@ TEST_CASE("optimizers: each group has options, a rate and a memory of its own", 
                                                 "parameter once, in one group"));
 }
 
+TEST_CASE("SGD: momentum and dampening are those of each group, as if it were alone", "[optimizer]") {
+  const auto fresh = [] { return Parameter<double>(autograd::full<double>({1}, 1)); };
+  const std::vector<nn::SGDOptions> options{{.learning_rate = 0.1, .dampening = 0.5},
+                                            {.learning_rate = 0.1, .momentum = 0.9, .dampening = 0.5},
+                                            {.learning_rate = 0.1, .momentum = 0.9, .nesterov = true},
+                                            {.learning_rate = 0.1}};
+  std::vector<Parameter<double>> together(options.size(), fresh()), alone = together;
+  nn::SGD<double>::Groups groups;
+  std::vector<nn::SGD<double>> optimizers;
+  for (std::size_t k = 0; k < options.size(); ++k) {
+    groups.push_back({{&together[k]}, options[k]});
+    optimizers.emplace_back(std::vector{&alone[k]}, options[k]);
+  }
+  nn::SGD<double> optimizer(groups);
+  for (int step = 0; step < 4; ++step) {
+    for (std::size_t k = 0; k < options.size(); ++k) {
+      together[k].grad().fill(1);
+      alone[k].grad().fill(1);
+      optimizers[k].step();
+    }
+    optimizer.step();
+    for (std::size_t k = 0; k < options.size(); ++k) {
+      CAPTURE(step, k);
+      CHECK(together[k].value() == alone[k].value());
+    }
+  }
+  CHECK(together[0].value()(0) == Catch::Approx(0.6).epsilon(1e-15));  // 1 - 4 · 0.1, whatever the dampening
+}
+
+TEST_CASE("optimizers: a rate that is no number updates nothing", "[optimizer]") {
+  for (const std::string& kind : kinds) {
+    CAPTURE(kind);
+    Parameter<float> p(autograd::full<float>({2}, 1));
+    p.grad().fill(1);
+    const auto optimizer = conformance::make_optimizer<float>(kind, {{&p}}, {nlohmann::json::object()});
+    const double usual = optimizer->learning_rates[0];
+    for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), -0.1, 1e39}) {
+      optimizer->set_learning_rate(bad);
+      CHECK_THROWS_AS(optimizer->step(), ValueError);
+      CHECK(p.value()(0) == 1);
+    }
+    optimizer->set_learning_rate(usual);
+    optimizer->step();
+    CHECK(p.value()(0) < 1);
+  }
+}
+
 TEST_CASE("optimizers: a gradient that is not finite updates nothing", "[optimizer]") {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
                           -std::numeric_limits<float>::infinity()})
@@ -159,6 +206,13 @@ TEST_CASE("optimizers: refused options", "[optimizer]") {
   const std::vector<Parameter<double>*> list{&p};
   CHECK_THROWS_AS(nn::SGD<double>(list, {.learning_rate = -1}), ValueError);
   CHECK_THROWS_AS(nn::SGD<double>(list, {.learning_rate = std::nan("")}), ValueError);
+  const double infinity = std::numeric_limits<double>::infinity();
+  CHECK_THROWS_MATCHES(
+      nn::SGD<double>(list, {.learning_rate = infinity}), ValueError,
+      Catch::Matchers::Message("optimizer: learning_rate must not be negative, and must be finite, got inf"));
+  CHECK_THROWS_AS(nn::SGD<double>(list, {.momentum = infinity}), ValueError);
+  CHECK_THROWS_AS(nn::SGD<double>(list, {.dampening = infinity}), ValueError);
+  CHECK_THROWS_AS(nn::Adam<double>(list, {.weight_decay = infinity}), ValueError);
   CHECK_THROWS_AS(nn::SGD<double>(list, {.momentum = -1}), ValueError);
   CHECK_THROWS_AS(nn::SGD<double>(list, {.weight_decay = -1}), ValueError);
   CHECK_THROWS_AS(nn::SGD<double>(list, {.nesterov = true}), ValueError);
@@ -270,6 +324,82 @@ TEST_CASE("clipping a module", "[clip]") {
   CHECK(module.b.grad()() == -3);
 
   CHECK_THROWS_AS(nn::clip_grad_norm(module, -1), ValueError);
+  CHECK_THROWS_AS(nn::clip_grad_norm(module, std::numeric_limits<double>::infinity()), ValueError);
+  CHECK_THROWS_AS(nn::clip_grad_norm(module, std::nan("")), ValueError);
+  CHECK_THROWS_AS(nn::clip_grad_value(module, std::numeric_limits<double>::infinity()), ValueError);
   CHECK_THROWS_AS(nn::clip_grad_norm(module, 1, 0), ValueError);
   CHECK_THROWS_AS(nn::clip_grad_value(module, -1), ValueError);
+}
+
+TEST_CASE("clipping: gradients of every size have a norm", "[clip]") {
+  Parameter<double> a(autograd::full<double>({3}, 0)), b(autograd::full<double>({16}, 0));
+  const std::vector<Parameter<double>*> list{&a, &b};
+  const double largest = std::numeric_limits<double>::max();
+  for (const double order : {1.0, 2.0, 3.0, std::numeric_limits<double>::infinity()})
+    for (const double in_a : {0.0, 1e-300, 1e-160, 1.0, 1e160, 1e200, 1e300, largest})
+      for (const double in_b : {0.0, 1e-310, 1e-200, 2.0, 1e200, 1e300, largest}) {
+        CAPTURE(order, in_a, in_b);
+        a.grad().fill(in_a);
+        b.grad().fill(-in_b);
+        const double unit = std::max({in_a, in_b, 1e-320}), p = std::isinf(order) ? 1e9 : order;
+        const double relative = std::isinf(order)
+                                    ? std::max(in_a, in_b) / unit
+                                    : std::pow(3 * std::pow(in_a / unit, p) + 16 * std::pow(in_b / unit, p), 1 / p);
+        const double norm = nn::grad_norm(list, order);
+        CHECK(norm == nn::clip_grad_norm(list, 1e-3, order));
+        if (relative > largest / unit)
+          CHECK(std::isinf(norm));
+        else
+          CHECK(norm == Catch::Approx(relative * unit).epsilon(1e-12));
+        if (relative * 1e-3 * unit > 1e-5) CHECK(nn::grad_norm(list, order) == Catch::Approx(1e-3).epsilon(1e-5));
+      }
+
+  Parameter<float> f(autograd::full<float>({4}, 0));
+  f.grad().fill(3e38F);  // the coefficient is no normal float
+  CHECK(nn::clip_grad_norm(std::vector{&f}, 0.6) == Catch::Approx(6e38));
+  for (const float g : f.grad()) CHECK(g == Catch::Approx(0.3).epsilon(1e-6));
+}
+
+namespace {
+
+/// One parameter under two names.
+struct Tied {
+  Parameter<double> shared{autograd::full<double>({4}, 0)}, own{autograd::full<double>({3}, 0)};
+  static void visit(auto& self, auto&& visitor) {
+    visitor("embedding", self.shared);
+    visitor("own", self.own);
+    visitor("head", self.shared);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a shared parameter counts once", "[clip][optimizer]") {
+  Tied module;
+  module.shared.grad().fill(3);
+  module.own.grad().fill(2);
+  CHECK(nn::parameter_count(module) == 7);
+  const double norm = std::sqrt(4 * 9 + 3 * 4.0);
+  CHECK(nn::grad_norm(module) == Catch::Approx(norm));
+  CHECK(nn::grad_norm(std::vector{&module.shared, &module.own, &module.shared}) == Catch::Approx(norm));
+  CHECK(nn::clip_grad_norm(module, 1) == Catch::Approx(norm));
+  CHECK(nn::grad_norm(module) == Catch::Approx(1).epsilon(1e-5));
+  CHECK(nn::SGD<double>(module).parameters().size() == 2);
+}
+
+TEST_CASE("clipping what an optimizer holds leaves other gradients out", "[clip]") {
+  Tied module;
+  nn::SGD<double> optimizer(std::vector{&module.own}, {});
+  for (int step = 0; step < 3; ++step) {  // the other gradient piles up
+    optimizer.zero_grad();
+    module.own.grad().fill(2);
+    for (double& g : module.shared.grad()) g += 10;
+  }
+  CHECK(nn::grad_norm(optimizer) == Catch::Approx(std::sqrt(12)));
+  CHECK(nn::clip_grad_norm(optimizer, 1) == Catch::Approx(std::sqrt(12)));
+  CHECK(module.own.grad()(0) == Catch::Approx(2 / std::sqrt(12)));
+  CHECK(module.shared.grad()(0) == 30);
+  nn::clip_grad_value(optimizer, 0.25);
+  CHECK(module.own.grad()(0) == 0.25);
+  CHECK(module.shared.grad()(0) == 30);
 }

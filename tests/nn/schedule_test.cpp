@@ -2,6 +2,8 @@
 #include "nn/schedule.hpp"
 
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "autograd/error.hpp"
 #include "catch.hpp"
@@ -98,4 +100,75 @@ TEST_CASE("schedules: refused options", "[schedule]") {
   CHECK_THROWS_AS(Scheduler(r, nn::CyclicLR{.base_lr = 1, .max_lr = 2, .step_size_up = 0}), ValueError);
   CHECK_THROWS_AS(nn::ReduceLROnPlateau(r, {.factor = 1}), ValueError);
   CHECK(r.learning_rates == std::vector{1.0, 2.0});
+}
+
+TEST_CASE("a sequence of schedules is checked as each is alone, and moves the momentum as they do", "[schedule]") {
+  const auto sequence = [](nn::Schedule second) {
+    return nn::SequentialLR{.schedules = {nn::ConstantLR{.factor = 0.5, .total_iters = 9}, std::move(second)},
+                            .milestones = {2}};
+  };
+  CHECK_THROWS_AS(sequence(nn::StepLR{.step_size = 0}), ValueError);
+  CHECK_THROWS_AS(sequence(nn::CosineAnnealingLR{.t_max = 0}), ValueError);
+  CHECK_THROWS_AS(sequence(nn::CosineAnnealingWarmRestarts{.t_0 = 0}), ValueError);
+  CHECK_THROWS_AS(sequence(nn::MultiStepLR{.milestones = {3, 1}}), ValueError);
+  CHECK_THROWS_AS(sequence(nn::SequentialLR{.schedules = {nn::LinearLR{}}, .milestones = {1}}), ValueError);
+  CHECK_THROWS_AS(nn::Schedule(sequence(nn::Schedule())), ValueError);
+  CHECK_THROWS_AS(sequence(sequence(nn::OneCycleLR{.max_lr = 1, .total_steps = 0})), ValueError);
+
+  Rates r = rates(1), still{{1.0}, {}};
+  const nn::OneCycleLR cycle{.max_lr = 1, .total_steps = 4, .pct_start = 0.5};
+  const nn::Schedule nested = sequence(nn::Schedule(sequence(cycle)));
+  CHECK_THROWS_MATCHES(
+      Scheduler(still, nested), ValueError,
+      Catch::Matchers::Message("schedule: SequentialLR moves the momentum, too: give the optimizer one, or turn "
+                               "cycle_momentum off"));
+  Scheduler scheduler(r, nested);
+  for (std::size_t step = 0; step < 10; ++step, scheduler.step()) {
+    CAPTURE(step);
+    CHECK(r.learning_rates[0] == (step < 4 ? 0.5 : cycle(1, step - 4)));
+    CHECK(r.momenta[1] == (step < 4 ? 0.8 : cycle.momentum(step - 4)));
+  }
+}
+
+TEST_CASE("a schedule that gives no rate leaves the optimizer as it is", "[schedule]") {
+  Rates r = rates(1);
+  const auto late = [](double bad) {
+    return [bad](double base, std::size_t step) { return step < 2 ? base : base > 1 ? bad : base / 2; };
+  };
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity(), -1.0}) {
+    r = rates(1);
+    Scheduler scheduler(r, late(bad));
+    scheduler.step();
+    for (int again = 0; again < 2; ++again) {
+      CHECK_THROWS_AS(scheduler.step(), ValueError);
+      CHECK(r.learning_rates == std::vector{1.0, 2.0});
+    }
+    CHECK_THROWS_AS(Scheduler(r, [bad](double, std::size_t) { return bad; }), ValueError);
+
+    CHECK_THROWS_AS(nn::Schedule(nn::StepLR{.step_size = 1, .gamma = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::MultiStepLR{.milestones = {1}, .gamma = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::ExponentialLR{.gamma = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::LinearLR{.start_factor = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::LinearLR{.end_factor = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::ConstantLR{.factor = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::PolynomialLR{.power = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::CosineAnnealingLR{.t_max = 1, .eta_min = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::CosineAnnealingWarmRestarts{.t_0 = 1, .eta_min = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::OneCycleLR{.max_lr = bad, .total_steps = 5}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::OneCycleLR{.max_lr = 1, .total_steps = 5, .div_factor = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::OneCycleLR{.max_lr = 1, .total_steps = 5, .max_momentum = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::CyclicLR{.base_lr = bad, .max_lr = 1}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::CyclicLR{.base_lr = 1, .max_lr = bad}), ValueError);
+    CHECK_THROWS_AS(nn::Schedule(nn::CyclicLR{.base_lr = 1, .max_lr = 2, .base_momentum = bad}), ValueError);
+    CHECK_THROWS_AS(nn::ReduceLROnPlateau(r, {.min_lr = bad}), ValueError);
+  }
+}
+
+TEST_CASE("warm restarts: any number of steps at once", "[schedule]") {
+  const std::size_t many = std::numeric_limits<std::size_t>::max();
+  CHECK(nn::CosineAnnealingWarmRestarts{.t_0 = 4}(1, many) == Approx(nn::CosineAnnealingWarmRestarts{.t_0 = 4}(1, 3)));
+  for (const std::size_t factor : {std::size_t(2), std::size_t(3), many}) {
+    const double rate = nn::CosineAnnealingWarmRestarts{.t_0 = 1, .t_mult = factor}(1, many);
+    CHECK((rate >= 0 && rate <= 1));
+  }
 }
