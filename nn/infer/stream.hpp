@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <vector>
-#include <xsimd/memory/xsimd_aligned_allocator.hpp>
+#include <xsimd/xsimd.hpp>
 
 #include "nn/io/network.hpp"
 
