@@ -42,14 +42,17 @@ Shape shape_of(const Expression& expression) {
   return Shape(expression.shape().begin(), expression.shape().end());
 }
 
-/// An uninitialised array of `shape`.
+/// An uninitialised array of `shape`. Throws ShapeError for more elements than can be addressed.
 template <class T>
 Array<T> make_array(const Shape& shape) {
+  shape.require_elements("array");
   return Array<T>(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()));
 }
 
+/// Throws as make_array().
 template <class T>
 Array<T> full(const Shape& shape, T value) {
+  shape.require_elements("array");
   return Array<T>(xt::dynamic_shape<std::size_t>(shape.begin(), shape.end()), value);
 }
 

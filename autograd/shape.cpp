@@ -8,6 +8,36 @@ void Shape::throw_rank() {
   throw ShapeError("shape: more than " + std::to_string(max_rank) + " axes; merge some with reshape()");
 }
 
+void Shape::throw_elements(const char* op) const {
+  throw ShapeError(std::string(op) + ": " + to_string(*this) +
+                   " has more elements than can be addressed; was a size negative?");
+}
+
+void Shape::require_elements(const char* op) const {
+  std::size_t product = 1;
+  for (const std::size_t extent : *this)
+    if (extent > 0 && (!multiply(product, extent) || product > max_elements)) throw_elements(op);
+}
+
+namespace {
+
+[[noreturn]] void throw_extent(const char* op, std::size_t a, const char* sign, std::size_t b) {
+  throw ShapeError(std::string(op) + ": an extent of " + std::to_string(a) + sign + std::to_string(b) +
+                   " is more than can be addressed; was a size negative?");
+}
+
+}  // namespace
+
+std::size_t extent_sum(const char* op, std::size_t a, std::size_t b) {
+  if (a > Shape::max_elements || b > Shape::max_elements - a) throw_extent(op, a, " + ", b);
+  return a + b;
+}
+
+std::size_t extent_product(const char* op, std::size_t a, std::size_t b) {
+  if (a > 0 && b > Shape::max_elements / a) throw_extent(op, a, " * ", b);
+  return a * b;
+}
+
 std::string to_string(const Shape& shape) {
   std::string text = "(";
   for (std::size_t axis = 0; axis < shape.rank(); ++axis) text += (axis ? ", " : "") + std::to_string(shape[axis]);

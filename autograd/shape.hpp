@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 
@@ -49,19 +50,31 @@ class Shape {
     --rank_;
   }
 
-  /// Number of elements: the product of the extents, 1 for a scalar.
-  std::size_t elements() const {
-    std::size_t product = 1;
-    for (std::size_t extent : *this) product *= extent;
-    return product;
-  }
+  /// As many elements as a program can address, of the largest type there is.
+  static constexpr std::size_t max_elements = PTRDIFF_MAX / 16;
 
-  /// Product of the extents of axes [first, last).
+  /// Number of elements: the product of the extents, 1 for a scalar. Throws ShapeError for more than max_elements,
+  /// extents of 0 left out: what lies between them could not be addressed either.
+  std::size_t elements() const { return elements(0, rank_); }
+
+  /// Product of the extents of axes [first, last). Throws as elements().
   std::size_t elements(std::size_t first, std::size_t last) const {
     std::size_t product = 1;
-    for (; first < last; ++first) product *= extents_[first];
-    return product;
+    bool none = false, fits = true;
+    for (; first < last; ++first) {
+      const std::size_t extent = extents_[first];
+      if (extent == 0)
+        none = true;
+      else
+        fits &= multiply(product, extent);
+    }
+    if (!fits || product > max_elements) [[unlikely]]
+      throw_elements("shape");
+    return none ? 0 : product;
   }
+
+  /// Throws the ShapeError of elements(), as `op`.
+  void require_elements(const char* op) const;
 
   friend bool operator==(const Shape& a, const Shape& b) {
     bool equal = a.rank_ == b.rank_;
@@ -70,7 +83,19 @@ class Shape {
   }
 
  private:
+  /// Whether product * factor, which takes its place, is a size; the factor is not 0.
+  static bool multiply(std::size_t& product, std::size_t factor) {
+#if defined(__GNUC__)
+    return !__builtin_mul_overflow(product, factor, &product);
+#else
+    const bool fits = product <= SIZE_MAX / factor;
+    product *= factor;
+    return fits;
+#endif
+  }
+
   [[noreturn]] static void throw_rank();
+  [[noreturn]] void throw_elements(const char* op) const;
 
   std::array<std::size_t, max_rank> extents_;
   std::size_t rank_ = 0;
@@ -78,6 +103,11 @@ class Shape {
 
 /// "(3, 4)", "(5)", "()".
 std::string to_string(const Shape& shape);
+
+/// a + b and a b, of extents. Throw ShapeError, which names `op`, beyond Shape::max_elements: a negative number that
+/// was given as a size is far beyond.
+std::size_t extent_sum(const char* op, std::size_t a, std::size_t b);
+std::size_t extent_product(const char* op, std::size_t a, std::size_t b);
 
 /// NumPy's rule: aligned at the last axis, an extent of 1 stretches. Throws ShapeError naming `op` and the axis.
 Shape broadcast(const char* op, const Shape& left, const Shape& right);

@@ -25,6 +25,7 @@ void require(bool holds, const char* what, double a, double b) {
 void require_matrix(const char* name, const Shape& shape) {
   if (shape.rank() < 2)
     throw ShapeError(std::string(name) + ": a weight (out, in) has at least two axes, got shape " + to_string(shape));
+  shape.require_elements(name);
 }
 
 /// Two independent standard normal numbers at a time. 1 - u is in (0, 1], so its logarithm is finite.

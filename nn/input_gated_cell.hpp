@@ -30,8 +30,8 @@ struct InputGatedCell {
 
   /// Uniform within ± 1 / sqrt(H).
   InputGatedCell(const InputGatedCellOptions& options, Generator& generator)
-      : weight_ih(uniform_fan<T>({4 * options.hidden_size, options.input_size}, options.hidden_size, generator)),
-        bias(uniform_fan<T>({4 * options.hidden_size}, options.hidden_size, generator)) {}
+      : weight_ih(uniform_fan<T>({rows(options), options.input_size}, options.hidden_size, generator)),
+        bias(uniform_fan<T>({rows(options)}, options.hidden_size, generator)) {}
 
   std::size_t hidden_size() const { return bias.size() / 4; }
 
@@ -52,6 +52,10 @@ struct InputGatedCell {
   Description describe() const {
     return {"InputGatedCell",
             {{"input_size", weight_ih.value().shape(1)}, {"hidden_size", hidden_size()}, {"gate_order", "ifgo"}}};
+  }
+
+  static std::size_t rows(const InputGatedCellOptions& options) {
+    return autograd::extent_product("input_gated_cell", 4, options.hidden_size);
   }
 
   static void visit(auto& self, auto&& visitor) {

@@ -10,10 +10,13 @@ using autograd::ValueError;
 std::string check_layers(const char* network, const LayersOptions& options, std::size_t output_size) {
   const std::string label = options.name.empty() ? network : std::string(network) + " \"" + options.name + "\"";
   if (options.num_layers == 0) throw ValueError(label + ": num_layers must be positive, got 0");
+  autograd::extent_product(label.c_str(), options.num_layers, options.directions());
   check_dropout(label, "dropout", options.dropout);
   check_dropout(label, "input_dropout", options.input_dropout);
   check_dropout(label, "recurrent_dropout", options.recurrent_dropout);
-  if (options.residual) check_residual(label, options.input_size, options.directions() * output_size);
+  if (options.residual)
+    check_residual(label, options.input_size,
+                   autograd::extent_product(label.c_str(), options.directions(), output_size));
   return label;
 }
 

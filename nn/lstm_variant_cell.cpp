@@ -13,7 +13,7 @@ using autograd::ValueError;
 template <class T>
 LSTMVariantCell<T>::LSTMVariantCell(const LSTMVariantOptions& options, Generator& generator) : options(options) {
   const std::size_t input = options.input_size, hidden = options.hidden_size, projection = options.proj_size;
-  const std::size_t rows = options.gates() * hidden;
+  const std::size_t rows = autograd::extent_product("lstm_variant", options.gates(), hidden);
   if (input == 0 || hidden == 0)
     throw ValueError("lstm_variant: input_size and hidden_size must be positive, got " + std::to_string(input) +
                      " and " + std::to_string(hidden));

@@ -9,7 +9,8 @@ namespace nn {
 template <class T>
 RecurrentWeights<T>::RecurrentWeights(const char* cell, std::size_t gates, const CellOptions& options,
                                       Generator& generator, std::size_t output_size) {
-  const std::size_t input = options.input_size, hidden = options.hidden_size, rows = gates * hidden;
+  const std::size_t input = options.input_size, hidden = options.hidden_size;
+  const std::size_t rows = autograd::extent_product(cell, gates, hidden);
   if (input == 0 || hidden == 0)
     throw autograd::ValueError(std::string(cell) + ": input_size and hidden_size must be positive, got " +
                                std::to_string(input) + " and " + std::to_string(hidden));

@@ -71,7 +71,7 @@ template <class T>
 std::vector<Variable<T>> chunk(Variable<T> x, std::size_t count, Index axis) {
   const std::size_t extent = x.shape()[normalize_axis("chunk", axis, x.shape().rank())];
   if (count == 0) throw ValueError("chunk: 0 pieces; a count is at least 1");
-  return split_every(x, std::max<std::size_t>(1, (extent + count - 1) / count), axis);
+  return split_every(x, std::max<std::size_t>(1, extent / count + (extent % count != 0)), axis);
 }
 
 template <class T>
@@ -98,7 +98,8 @@ Variable<T> repeat(Variable<T> x, std::size_t count, Index axis) {
   Shape shape = x.shape();
   const std::size_t k = normalize_axis("repeat", axis, shape.rank());
   const std::size_t outer = shape.elements(0, k), inner = shape.elements(k, shape.rank());
-  shape[k] *= count;
+  shape[k] = extent_product("repeat", shape[k], count);
+  shape.require_elements("repeat");
   return reshape(broadcast_to(reshape(x, {outer, 1, inner}), {outer, count, inner}), shape);
 }
 
@@ -109,6 +110,10 @@ Variable<T> tile(Variable<T> x, const Shape& repeats) {
     throw ShapeError("tile: " + std::to_string(repeats.rank()) + " repeats for shape " + to_string(shape) +
                      "; give one for each of its " + std::to_string(shape.rank()) + " axes");
   while (shape.rank() < repeats.rank()) shape.insert(0, 1);
+  Shape whole = shape;
+  for (std::size_t axis = 0; axis < repeats.rank(); ++axis)
+    whole[axis] = extent_product("tile", shape[axis], repeats[axis]);
+  whole.require_elements("tile");
   x = reshape(x, shape);
   for (std::size_t axis = 0; axis < repeats.rank(); ++axis)
     if (repeats[axis] != 1) x = repeat(x, repeats[axis], static_cast<Index>(axis));
@@ -119,6 +124,9 @@ template <class T>
 Variable<T> pad(Variable<T> x, Index axis, std::size_t before, std::size_t after, double value) {
   Shape shape = x.shape();
   const std::size_t k = normalize_axis("pad", axis, shape.rank());
+  Shape whole = shape;
+  whole[k] = extent_sum("pad", extent_sum("pad", before, shape[k]), after);
+  whole.require_elements("pad");
   const auto border = [&](std::size_t extent) {
     shape[k] = extent;
     return x.tape().constant(shape, static_cast<T>(value));
@@ -176,10 +184,11 @@ Variable<T> diagonal(Variable<T> x, Index offset, Index axis0, Index axis1) {
   if (k0 + 2 != rank || k1 + 1 != rank) x = permute(x, Axes(std::span<const Index>(order.data(), rank)));
 
   const Index rows = static_cast<Index>(shape[k0]), columns = static_cast<Index>(shape[k1]);
+  offset = std::clamp(offset, -rows, columns);  // beyond these there is nothing
   const Index start = offset >= 0 ? offset : -offset * columns;
   const Index length =
       std::max<Index>(0, offset >= 0 ? std::min(rows, columns - offset) : std::min(rows + offset, columns));
-  outer.push_back(shape[k0] * shape[k1]);
+  outer.push_back(extent_product("diagonal", shape[k0], shape[k1]));
   return slice(reshape(x, outer), -1, start, length > 0 ? start + (length - 1) * (columns + 1) + 1 : start,
                columns + 1);
 }

@@ -292,8 +292,9 @@ struct Concat {
         throw ShapeError("concat: input " + std::to_string(k) + " has shape " + to_string(*inputs[k]) +
                          ", input 0 has " + to_string(*inputs[0]) + "; they may differ along axis " +
                          std::to_string(axis) + " only");
-      shape[axis] += extent;
+      shape[axis] = extent_sum("concat", shape[axis], extent);
     }
+    shape.require_elements("concat");
     return shape;
   }
   static std::size_t extent(const Shape& input, std::size_t axis) { return input[axis]; }
@@ -425,6 +426,7 @@ struct Detach {
 template <class T>
 Variable<T> reshape(Variable<T> x, const Shape& shape) {
   const Shape& own = x.shape();
+  shape.require_elements("reshape");
   if (own.elements() != shape.elements())
     throw ShapeError("reshape: " + to_string(own) + " has " + std::to_string(own.elements()) + " elements, " +
                      to_string(shape) + " has " + std::to_string(shape.elements()) + "; they must be equal");
@@ -451,6 +453,7 @@ template <class T>
 Variable<T> broadcast_to(Variable<T> x, const Shape& shape) {
   if (x.shape() == shape) return x;
   check_broadcasts_to("broadcast_to", x.shape(), shape);
+  shape.require_elements("broadcast_to");
   return apply(ops::BroadcastTo{shape}, x);
 }
 
@@ -499,10 +502,12 @@ Variable<T> slice(Variable<T> x, Index axis, Index start, Index stop, Index step
   const Index lowest = step > 0 ? 0 : -1, highest = step > 0 ? extent : extent - 1;
   const auto clip = [&](Index bound) { return std::clamp<Index>(bound < 0 ? bound + extent : bound, lowest, highest); };
   const Index first = clip(start), distance = clip(stop) - first;
-  const Index length = std::max<Index>(0, (distance + step - (step > 0 ? 1 : -1)) / step);
+  const bool any = step > 0 ? distance > 0 : distance < 0;
+  const Index length = any ? (distance - (step > 0 ? 1 : -1)) / step + 1 : 0;
+  if (length <= 1) step = 1;  // it leads nowhere, and may be of any size
   const Piece piece{k, length > 0 ? static_cast<std::size_t>(first) : 0, step, static_cast<std::size_t>(length)};
   const AxisView view(shape, k);
-  if (view.outer == 1 && (step == 1 || length <= 1)) return apply_alias(ops::Slice{piece}, x, piece.start * view.inner);
+  if (view.outer == 1 && step == 1) return apply_alias(ops::Slice{piece}, x, piece.start * view.inner);
   return apply(ops::Slice{piece}, x);
 }
 
@@ -596,7 +601,7 @@ template <class T>
 std::vector<Variable<T>> split(Variable<T> x, std::span<const std::size_t> extents, Index axis) {
   const std::size_t k = normalize_axis("split", axis, x.shape().rank());
   std::size_t total = 0;
-  for (const std::size_t extent : extents) total += extent;
+  for (const std::size_t extent : extents) total = extent_sum("split", total, extent);
   if (extents.empty() || total != x.shape()[k])
     throw ShapeError("split: the pieces add up to " + std::to_string(total) + " along axis " + std::to_string(k) +
                      " of shape " + to_string(x.shape()) + "; they must add up to " + std::to_string(x.shape()[k]));
