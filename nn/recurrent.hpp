@@ -67,18 +67,23 @@ class Presence {
     return present;
   }
 
-  /// y + x, but 0 where a sequence has no step; x and y are (time, batch, feature), and y is 0 there.
-  Variable<T> residual(const std::string& name, Variable<T> y, Variable<T> x) const {
-    const Shape& shape = x.shape();
-    check_residual(name, shape[2], y.shape()[2]);
-    const std::size_t steps = shape[0], batch = shape[1];
-    if (whole_ == steps) return y + x;
-    if (mask_) return y + masked(x, reshape(mask_, {steps, batch, 1}));
+  /// x (time, batch, feature), but 0 where a sequence has no step: whatever stands there, NaN as well, reaches neither
+  /// a product nor its gradient.
+  Variable<T> without_padding(Variable<T> x) const {
+    const std::size_t steps = x.shape()[0], batch = x.shape()[1];
+    if (whole_ == steps) return x;
+    if (mask_) return masked(x, reshape(mask_, {steps, batch, 1}));
     const Variable<T> present = tape_.constant({steps, batch, 1}, T(0));
     T* values = tape_.value(present.slot());
     for (std::size_t t = 0; t < steps; ++t)
       for (std::size_t b = 0; b < batch; ++b) *values++ = t < lengths_[b] ? T(1) : T(0);
-    return y + masked(x, present);
+    return masked(x, present);
+  }
+
+  /// y + x, but 0 where a sequence has no step; x and y are (time, batch, feature), and y is 0 there.
+  Variable<T> residual(const std::string& name, Variable<T> y, Variable<T> x) const {
+    check_residual(name, x.shape()[2], y.shape()[2]);
+    return y + without_padding(x);
   }
 
  private:
@@ -120,8 +125,9 @@ struct SequenceResult {
 ///
 ///   s = m s~ + (1 - m) s'      y = m output(s~), with a residual connection m (output(s~) + x)
 ///
-/// so a sequence keeps its state in its padding, which it reads first in reverse, and its output there is 0. A length
-/// of 0 is a sequence whose final state is its initial one.
+/// so a sequence keeps its state in its padding, which it reads first in reverse, and its output there is 0. The
+/// padding itself may hold anything, NaN as well; its gradient is 0. A length of 0 is a sequence whose final state is
+/// its initial one.
 ///
 /// Dropout is variational (Gal and Ghahramani 2016): one mask for all steps of a sequence, of x and of output(s').
 template <class C>
@@ -151,9 +157,9 @@ struct Recurrent {
     const detail::Presence<T> present(tape, call.lengths, call.mask, steps);
 
     State state = call.initial ? *call.initial : cell.zero_state(tape, batch);
-    Variable<T> read = x;
+    Variable<T> read = present.without_padding(x);
     if (call.dropout && options.input_dropout > 0)
-      read = x * drawn_mask(tape, {batch, shape[2]}, options.input_dropout, *call.dropout);
+      read = read * drawn_mask(tape, {batch, shape[2]}, options.input_dropout, *call.dropout);
     Variable<T> carried;
     if (call.dropout && options.recurrent_dropout > 0)
       carried = drawn_mask(tape, output(state).shape(), options.recurrent_dropout, *call.dropout);

@@ -29,6 +29,24 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 namespace ops {
 
+/// g s, the gradient of an element whose slope is s; 0 where g is 0 and s is not finite, as it is in padding that a
+/// mask leaves out. Everything else, and every derivative of it, is that of the product.
+auto chained(const auto& g, const auto& s) { return g * masked(s, equal(s - s, 0) + (1 - equal(g, 0))); }
+
+// y = d^2,   dd = 2 g d
+struct ElementSquaredError {
+  static constexpr OpInfo info{.name = "squared_error", .vjp_reads = Reads::inputs};
+  static auto forward(const auto& d) { return d * d; }
+  static auto vjp(const auto& g, const auto&, const auto& d) { return gradients(chained(g, 2 * d)); }
+};
+
+// y = |d|,   dd = g sign(d); 0 at 0
+struct AbsoluteError {
+  static constexpr OpInfo info{.name = "absolute_error", .vjp_reads = Reads::inputs};
+  static auto forward(const auto& d) { return abs(d); }
+  static auto vjp(const auto& g, const auto&, const auto& d) { return gradients(chained(g, sign(d))); }
+};
+
 // y = d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) elsewhere,   dd = g d within [-delta, delta]
 struct Huber {
   static constexpr OpInfo info{.name = "huber", .vjp_reads = Reads::inputs};
@@ -37,7 +55,7 @@ struct Huber {
     const auto size = abs(d);
     return where(greater(size, delta), (size - delta / 2) * delta, d * d * 0.5);
   }
-  auto vjp(const auto& g, const auto&, const auto& d) const { return gradients(g * clip(d, -delta, delta)); }
+  auto vjp(const auto& g, const auto&, const auto& d) const { return gradients(chained(g, clip(d, -delta, delta))); }
   std::string attributes() const { return attribute("delta", delta); }
 };
 
@@ -49,7 +67,61 @@ struct BinaryCrossEntropy {
   static auto limited_log(const auto& p) { return clip(log(p), -100, infinity); }
   static auto forward(const auto& p, const auto& t) { return -(t * limited_log(p) + (1 - t) * limited_log(1 - p)); }
   static auto vjp(const auto& g, const auto&, const auto& p, const auto& t) {
-    return gradients(g * ((p - t) / clip(p * (1 - p), 1e-12, infinity)), g * (limited_log(1 - p) - limited_log(p)));
+    return gradients(chained(g, (p - t) / clip(p * (1 - p), 1e-12, infinity)),
+                     chained(g, limited_log(1 - p) - limited_log(p)));
+  }
+};
+
+// y = (1 - t) x + log(1 + exp(-x)),   dx = g (sigmoid(x) - t),  dt = -g x
+struct LogitsCrossEntropy {
+  static constexpr OpInfo info{
+      .name = "binary_cross_entropy_with_logits", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+  static auto forward(const auto& x, const auto& t) { return (1 - t) * x + (maximum(-x, 0) + log1p(exp(-abs(x)))); }
+  static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
+    return gradients(chained(g, (1 - t) - sigmoid(-x)), chained(g, -x));
+  }
+};
+
+// y = t log(1 + exp(-x)),   dx = -g t sigmoid(-x),  dt = g log(1 + exp(-x))
+struct PositiveCrossEntropy {
+  static constexpr OpInfo info{.name = "positive_cross_entropy", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+  static auto below(const auto& x) { return maximum(-x, 0) + log1p(exp(-abs(x))); }
+  static auto forward(const auto& x, const auto& t) { return t * below(x); }
+  static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
+    return gradients(chained(g, -(t * sigmoid(-x))), chained(g, below(x)));
+  }
+};
+
+// y = t (log(t) - p) where t > 0, 0 elsewhere,   dp = -g t,  dt = g (log(t) - p + 1) there, 0 elsewhere
+struct KullbackLeibler {
+  static constexpr OpInfo info{.name = "kl_div", .inputs = 2, .vjp_reads = Reads::inputs, .domain = {0.1, 2}};
+  /// log(t), with 1 in the place of a t that is not positive.
+  static auto safe_log(const auto& t) { return log(where(greater(t, 0), t, t - t + 1)); }
+  static auto forward(const auto& p, const auto& t) { return masked(t * (safe_log(t) - p), greater(t, 0)); }
+  static auto vjp(const auto& g, const auto&, const auto& p, const auto& t) {
+    return gradients(chained(g, -masked(t, greater(t, 0))), chained(g, masked(safe_log(t) - p + 1, greater(t, 0))));
+  }
+};
+
+// y = log(1 + exp(-t x)),   dx = -g t sigmoid(-t x),  dt = -g x sigmoid(-t x)
+struct SoftMargin {
+  static constexpr OpInfo info{.name = "soft_margin_loss", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+  static auto forward(const auto& x, const auto& t) {
+    const auto u = t * x;
+    return maximum(-u, 0) + log1p(exp(-abs(u)));
+  }
+  static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
+    const auto slope = -sigmoid(-(t * x));
+    return gradients(chained(g, t * slope), chained(g, x * slope));
+  }
+};
+
+// y = q l, weighted log-probabilities,   dq = g l,  dl = g q
+struct Weighted {
+  static constexpr OpInfo info{.name = "weighted", .inputs = 2, .vjp_reads = Reads::inputs};
+  static auto forward(const auto& q, const auto& l) { return q * l; }
+  static auto vjp(const auto& g, const auto&, const auto& q, const auto& l) {
+    return gradients(chained(g, l), chained(g, q));
   }
 };
 
@@ -261,7 +333,7 @@ Variable<T> picked(Variable<T> log_p, const Array<Index>& targets, const Rows& r
 template <class T>
 Variable<T> mse_loss(Variable<T> prediction, Variable<T> target, Reduction reduction) {
   return elementwise_loss("mse_loss", prediction, target, Reduction::none, [&] {
-    if (reduction == Reduction::none) return square(prediction - target);
+    if (reduction == Reduction::none) return apply(ops::ElementSquaredError{}, prediction - target);
     const std::size_t size = prediction.shape().elements();
     const double scale = reduction == Reduction::sum || size == 0 ? 1 : 1 / static_cast<double>(size);
     return apply(ops::SquaredError{scale}, prediction, target);
@@ -270,7 +342,8 @@ Variable<T> mse_loss(Variable<T> prediction, Variable<T> target, Reduction reduc
 
 template <class T>
 Variable<T> l1_loss(Variable<T> prediction, Variable<T> target, Reduction reduction) {
-  return elementwise_loss("l1_loss", prediction, target, reduction, [&] { return abs(prediction - target); });
+  return elementwise_loss("l1_loss", prediction, target, reduction,
+                          [&] { return apply(ops::AbsoluteError{}, prediction - target); });
 }
 
 template <class T>
@@ -285,7 +358,7 @@ Variable<T> smooth_l1_loss(Variable<T> prediction, Variable<T> target, double be
   if (!(beta >= 0)) throw ValueError("smooth_l1_loss: beta must not be negative, got " + fixed_text(beta));
   return elementwise_loss("smooth_l1_loss", prediction, target, reduction, [&] {
     const Variable<T> d = prediction - target;
-    return beta == 0 ? abs(d) : apply(ops::Huber{beta}, d) / beta;
+    return beta == 0 ? apply(ops::AbsoluteError{}, d) : apply(ops::Huber{beta}, d) / beta;
   });
 }
 
@@ -304,25 +377,22 @@ Variable<T> binary_cross_entropy_with_logits(Variable<T> x, Variable<T> target, 
   for (const auto& given : {weight, positive})
     if (given) common_tape("binary_cross_entropy_with_logits", x, *given);
   return elementwise_loss("binary_cross_entropy_with_logits", x, target, reduction, [&] {
-    Variable<T> below = softplus(-x, 1, infinity);
-    if (positive) below = (1 + (*positive - 1) * target) * below;
-    const Variable<T> loss = (1 - target) * x + below;
+    Variable<T> loss = apply(ops::LogitsCrossEntropy{}, x, target);
+    if (positive) loss = loss + (*positive - 1) * apply(ops::PositiveCrossEntropy{}, x, target);
     return weight ? *weight * loss : loss;
   });
 }
 
 template <class T>
 Variable<T> kl_div(Variable<T> log_p, Variable<T> target, Reduction reduction) {
-  return elementwise_loss("kl_div", log_p, target, reduction, [&] {
-    const Variable<T> positive = greater(target, 0), one = log_p.tape().constant(Shape{}, T(1));
-    return masked(target * (log(where(positive, target, one)) - log_p), positive);
-  });
+  return elementwise_loss("kl_div", log_p, target, reduction,
+                          [&] { return apply(ops::KullbackLeibler{}, log_p, target); });
 }
 
 template <class T>
 Variable<T> soft_margin_loss(Variable<T> x, Variable<T> target, Reduction reduction) {
   return elementwise_loss("soft_margin_loss", x, target, reduction,
-                          [&] { return softplus(-(target * x), 1, infinity); });
+                          [&] { return apply(ops::SoftMargin{}, x, target); });
 }
 
 template <class T>
@@ -374,7 +444,7 @@ Variable<T> cross_entropy(Variable<T> logits, Variable<T> targets, const ClassLo
     const double smoothing = options.label_smoothing;
     if (smoothing > 0) q = affine(q, 1 - smoothing, smoothing / static_cast<double>(classes));
     if (!options.weight.empty()) q = q * constant_of(tape, options.weight, {classes});
-    return reduce(-sum(q * log_softmax(logits), -1), options.reduction);
+    return reduce(-sum(apply(ops::Weighted{}, q, log_softmax(logits)), -1), options.reduction);
   });
 }
 
@@ -400,11 +470,7 @@ INSTANTIATE(double)
 namespace {
 // Made of other ops, but listed under the names users call.
 constexpr OpInfo reduce_info{.name = "reduce", .inputs = OpInfo::any};
-constexpr OpInfo l1_info{.name = "l1_loss", .inputs = 2};
 constexpr OpInfo smooth_l1_info{.name = "smooth_l1_loss", .inputs = 2};
-constexpr OpInfo logits_info{.name = "binary_cross_entropy_with_logits", .inputs = OpInfo::any};
-constexpr OpInfo kl_div_info{.name = "kl_div", .inputs = 2};
-constexpr OpInfo soft_margin_info{.name = "soft_margin_loss", .inputs = 2};
 constexpr OpInfo nll_info{.name = "nll_loss"};
 constexpr OpInfo soft_info{.name = "cross_entropy of probabilities", .inputs = 2};
 }  // namespace
@@ -440,7 +506,8 @@ std::vector<RegisteredOp> loss_ops() {
   const auto margin = [](auto x, auto t, Reduction r) { return soft_margin_loss(x, t, r); };
   const auto soft = [](auto x, auto t, Reduction r) { return cross_entropy(x, t, {.reduction = r}); };
 
-  RegisteredOp weighted_logits{&logits_info, samples(logits), {unequal("binary_cross_entropy_with_logits", logits)}};
+  RegisteredOp weighted_logits{
+      &ops::LogitsCrossEntropy::info, samples(logits), {unequal("binary_cross_entropy_with_logits", logits)}};
   weighted_logits.samples.emplace_back("weights", std::vector<Shape>{{3, 4}, {3, 4}, {4}, {4}}, [](auto x) {
     return binary_cross_entropy_with_logits(x[0], x[1], Reduction::mean, x[2], x[3]);
   });
@@ -499,7 +566,10 @@ std::vector<RegisteredOp> loss_ops() {
          [](auto x) { return reduce(x[0], x[1], Reduction::mean); },
          "reduce: a mask of shape (4) for losses of shape (3, 4); it must have their leading axes"}}},
       {&ops::SquaredError::info, samples(mse), {unequal("mse_loss", mse)}},
-      {&l1_info, samples(l1), {unequal("l1_loss", l1)}},
+      {&ops::ElementSquaredError::info,
+       {{"elements", {{3, 4}, {3, 4}}, [](auto x) { return mse_loss(x[0], x[1], Reduction::none); }}},
+       {unequal("mse_loss", [](auto p, auto t, Reduction) { return mse_loss(p, t, Reduction::none); })}},
+      {&ops::AbsoluteError::info, samples(l1), {unequal("l1_loss", l1)}},
       {&ops::Huber::info,
        samples(huber),
        {unequal("huber_loss", huber),
@@ -516,10 +586,18 @@ std::vector<RegisteredOp> loss_ops() {
        samples(bce, ops::BinaryCrossEntropy::info.domain),
        {unequal("binary_cross_entropy", bce)}},
       weighted_logits,
-      {&kl_div_info, samples(divergence, {0.1, 2}), {unequal("kl_div", divergence)}},
-      {&soft_margin_info, samples(margin), {unequal("soft_margin_loss", margin)}},
+      {&ops::PositiveCrossEntropy::info,
+       {{"positive",
+         {{3, 4}, {3, 4}, {4}},
+         [](auto x) { return binary_cross_entropy_with_logits(x[0], x[1], Reduction::none, {}, x[2]); }}},
+       {}},
+      {&ops::KullbackLeibler::info, samples(divergence, {0.1, 2}), {unequal("kl_div", divergence)}},
+      {&ops::SoftMargin::info, samples(margin), {unequal("soft_margin_loss", margin)}},
       rows,
       soft_targets,
+      {&ops::Weighted::info,
+       {{"rows", {{3, 4}, {3, 4}}, [](auto x) { return cross_entropy(x[0], x[1], {.reduction = Reduction::none}); }}},
+       {}},
       nll};
 }
 

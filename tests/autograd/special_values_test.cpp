@@ -1,7 +1,11 @@
 // Numbers that must stay finite, kinks and ties, branches not taken, NaN, and nothing at all.
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "autograd/autograd.hpp"
 #include "catch.hpp"
@@ -386,4 +390,74 @@ TEST_CASE("dropout drops at its rate, keeps the mean and follows its generator",
         "dropout: probability -0.500000; expected 0 <= probability < 1");
   tape.backward(y, full<double>({100, 100}, 1.0));
   CHECK(distance(tape.gradient(x), Array<double>(y.value() / 2)) <= 1e-15);
+}
+
+TEMPLATE_TEST_CASE("losses that a mask leaves out pass no gradient, whatever they are of", "[ops]", float, double) {
+  using T = TestType;
+  using V = Variable<T>;
+  constexpr Reduction none = Reduction::none;
+  const std::vector<std::pair<const char*, std::function<V(V, V)>>> losses{
+      {"mse", [](V p, V t) { return mse_loss(p, t, none); }},
+      {"l1", [](V p, V t) { return l1_loss(p, t, none); }},
+      {"huber", [](V p, V t) { return huber_loss(p, t, 0.25, none); }},
+      {"smooth l1", [](V p, V t) { return smooth_l1_loss(p, t, 0.25, none); }},
+      {"smooth l1 of beta 0", [](V p, V t) { return smooth_l1_loss(p, t, 0, none); }},
+      {"cross-entropy", [](V p, V t) { return binary_cross_entropy(p, t, none); }},
+      {"of logits", [](V p, V t) { return binary_cross_entropy_with_logits(p, t, none); }},
+      {"of logits, positive",
+       [](V p, V t) { return binary_cross_entropy_with_logits(p, t, none, {}, p.tape().constant(Shape{}, T(3))); }},
+      {"kl", [](V p, V t) { return kl_div(p, t, none); }},
+      {"margin", [](V p, V t) { return soft_margin_loss(p, t, none); }},
+      {"of rows", [](V p, V t) { return cross_entropy(p, t, {.reduction = none}); }}};
+  const Array<T> kept{1, 0, 1, 0};
+  Generator generator(3);
+  const Array<T> numbers = random_array<T>({4, 5}, generator, {0.2, 0.8}),
+                 wanted = random_array<T>({4, 5}, generator, {0.2, 0.8});
+  const auto with = [&](const Array<T>& from, T other) {
+    Array<T> result = from;
+    for (const std::size_t row : {1, 3})
+      for (std::size_t k = 0; k < 5; ++k) result(row, k) = other;
+    return result;
+  };
+  for (const auto& [name, loss] : losses) {
+    // Values, gradients of both orders with respect to the prediction and the target, through a nonlinear function.
+    const auto everything = [&, f = loss](const Array<T>& p, const Array<T>& t) {
+      Tape<T> tape;
+      soil(tape);
+      const V x = tape.variable(p), y = tape.variable(t);
+      const V total = sum(square(reduce(f(x, y), tape.constant(kept), none)));
+      tape.backward(total);
+      std::vector<Array<T>> result{total.copy(), tape.gradient(x), tape.gradient(y)};
+      const std::vector<V> first = grad(total, {x, y});
+      for (const V& each : grad(sum(square(first[0])) + sum(first[1]), {x, y})) result.push_back(each.copy());
+      for (const V& each : first) result.push_back(each.copy());
+      return result;
+    };
+    const std::vector<Array<T>> expected = everything(with(numbers, T(0.5)), with(wanted, T(0.5)));
+    for (const T other : {std::numeric_limits<T>::quiet_NaN(), T(infinity), T(-infinity)})
+      for (const bool prediction : {false, true}) {
+        if (prediction && std::string(name) == "of rows") continue;  // a softmax of it spoils the row before any mask
+        INFO(name << ", " << (prediction ? "prediction " : "target ") << other);
+        const auto actual =
+            everything(with(numbers, prediction ? other : T(0.5)), with(wanted, prediction ? T(0.5) : other));
+        for (std::size_t k = 0; k < expected.size(); ++k) {
+          CAPTURE(k);
+          CHECK(same(actual[k], expected[k]));
+        }
+      }
+  }
+}
+
+TEST_CASE("a loss that counts shows that it is no number, in its gradient as well", "[ops]") {
+  Tape<double> tape;
+  const auto p = tape.variable(Array<double>{1, 2}), t = tape.constant(Array<double>{nan_value, 1});
+  tape.backward(sum(mse_loss(p, t, Reduction::none)));
+  CHECK(std::isnan(tape.gradient(p)(0)));
+  CHECK(tape.gradient(p)(1) == 2);
+
+  // The derivative with respect to a cotangent of 0 is the slope, as of any product.
+  const auto weight = tape.variable(Array<double>{0, 0});
+  const auto q = tape.variable(Array<double>{3, 5}), zero = tape.constant(Array<double>{0, 0});
+  const auto first = grad(sum(weight * mse_loss(q, zero, Reduction::none)), {q})[0];
+  CHECK((grad(sum(first), {weight})[0].copy() == Array<double>{6, 10}));
 }
