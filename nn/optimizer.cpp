@@ -52,7 +52,8 @@ void Optimizer<T>::check_rates() const {
     for (std::size_t group = 0; group < rates.size(); ++group)
       if (!(rates[group] >= 0 && rates[group] <= std::numeric_limits<T>::max()))
         throw ValueError("optimizer: the " + std::string(what) + " of group " + std::to_string(group) + " is " +
-                         std::to_string(rates[group]) + "; it must be finite and not negative; nothing was updated");
+                         autograd::fixed_text(rates[group]) +
+                         "; it must be finite and not negative; nothing was updated");
   };
   check("learning rate", this->learning_rates);
   check("momentum", this->momenta);

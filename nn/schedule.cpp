@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 
 namespace nn {
 
@@ -202,7 +203,7 @@ void Scheduler::apply(std::size_t step) {
   for (const double base : base_)
     if (const double rate = schedule_(base, step); !sound(rate))
       throw ValueError("schedule: after " + std::to_string(step) + " steps a learning rate that began as " +
-                       std::to_string(base) + " is " + std::to_string(rate) +
+                       autograd::fixed_text(base) + " is " + autograd::fixed_text(rate) +
                        "; it must be finite and not negative; the rates were left as they are");
   for (std::size_t group = 0; group < base_.size(); ++group)
     rates_.learning_rates[group] = schedule_(base_[group], step);
