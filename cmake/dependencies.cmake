@@ -1,4 +1,5 @@
 # The libraries we build on: for each the oldest version that works, and the release to fetch where none is installed.
+# tested_versions.cmake has the newest ones.
 
 # Brings in package `name`, at least `version`, or else release `tag` of the GitHub `repository`. `version` is "" where
 # several major versions will do: the version files of these packages refuse every major but the one asked for.
@@ -35,6 +36,7 @@ wengert_require(xtl 0.7.0 xtensor-stack/xtl 0.7.7)
 wengert_require(xsimd "" xtensor-stack/xsimd 11.2.0)
 wengert_require(xtensor 0.24.3 xtensor-stack/xtensor 0.25.0)
 unset(FETCHCONTENT_TRY_FIND_PACKAGE_MODE)
+include(${CMAKE_CURRENT_LIST_DIR}/tested_versions.cmake)
 
 find_package(Threads REQUIRED)
 wengert_require(nlohmann_json 3.11 nlohmann/json v3.11.3)

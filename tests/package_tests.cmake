@@ -62,5 +62,17 @@ endfunction()
 expect_refusal(configure_without_blas "No BLAS with the C interface was found: .*libopenblas-dev"
                -DCMAKE_DISABLE_FIND_PACKAGE_OpenBLAS=ON -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON
                -DCMAKE_DISABLE_FIND_PACKAGE_BLAS=ON)
+# A package that claims to be of the first release that was not tested.
+foreach(untested "xsimd 15.0.0" "xtensor 0.28.0")
+  string(REPLACE " " ";" untested "${untested}")
+  list(GET untested 0 name)
+  list(GET untested 1 version)
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/untested/${name})
+  file(WRITE ${folder}/${name}Config.cmake "set(${name}_FOUND TRUE)\n")
+  file(WRITE ${folder}/${name}ConfigVersion.cmake
+       "set(PACKAGE_VERSION ${version})\nset(PACKAGE_VERSION_COMPATIBLE TRUE)\n")
+  expect_refusal(configure_with_untested_${name} "${name} ${version} was found; Wengert was tested with releases before"
+                 -D${name}_DIR=${folder})
+endforeach()
 expect_refusal(configure_portable_and_native "WENGERT_PORTABLE and WENGERT_NATIVE exclude each other"
                -DWENGERT_PORTABLE=ON -DWENGERT_NATIVE=ON)

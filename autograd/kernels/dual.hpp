@@ -258,9 +258,13 @@ template <class R, std::uint32_t A>
 WENGERT_INLINE auto softplus(const Dual<R, A>& x, double beta = 1, double threshold = 20) {
   return detail::chain(ops::Softplus{beta, threshold}, x);
 }
-template <class R, std::uint32_t A>
-WENGERT_INLINE auto pow(const Dual<R, A>& x, double exponent) {
-  return detail::chain(ops::Pow{exponent}, x);
+template <class R, std::uint32_t A, Arithmetic S>
+WENGERT_INLINE auto pow(const Dual<R, A>& x, S exponent) {
+  return detail::chain(ops::Pow{static_cast<double>(exponent)}, x);
+}
+template <class R, std::uint32_t A, std::uint32_t M>
+WENGERT_INLINE auto masked_fill(const Dual<R, A>& x, const Dual<R, M>& mask, double value) {
+  return detail::chain(ops::Where{}, mask, detail::constant_dual<R>(value), x);
 }
 template <class R, std::uint32_t A>
 WENGERT_INLINE auto clip(const Dual<R, A>& x, double low, double high) {
@@ -338,16 +342,8 @@ WENGERT_INLINE Lane<R> named(std::string_view, Lane<R> x) {
   return x;
 }
 template <class R>
-WENGERT_INLINE Lane<R> detach(Lane<R> x) {
-  return x;
-}
-template <class R>
 WENGERT_INLINE Lane<R> relu(Lane<R> x) {
   return ops::Relu::forward(x);
-}
-template <class R>
-WENGERT_INLINE Lane<R> rsqrt(Lane<R> x) {
-  return ops::Rsqrt::forward(x);
 }
 template <class R>
 WENGERT_INLINE Lane<R> logaddexp(Lane<R> a, Lane<R> b) {

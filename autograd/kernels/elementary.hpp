@@ -12,6 +12,15 @@
 
 #include "autograd/op.hpp"
 
+// Such flags let a compiler cancel what these functions (and xsimd's) add only to subtract it again, take a division
+// for a product, and drop NaN and the sign of 0: results are then wrong without a word.
+#if defined(__FAST_MATH__) || defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || \
+    defined(__NO_SIGNED_ZEROS__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || defined(_M_FP_FAST)
+#error \
+    "Wengert: compile what includes this without -ffast-math, -Ofast and the flags they stand for (-fassociative-math, \
+-freciprocal-math, -fno-signed-zeros, -ffinite-math-only); set_source_files_properties() sets flags for single files."
+#endif
+
 namespace autograd::kernels {
 
 // All of them rest on one reduction:  x = n ln 2 + r,  |r| <= ln(2) / 2,  e^x = 2^n e^r.
@@ -54,6 +63,15 @@ WENGERT_INLINE B polynomial(const std::array<T, N>& p, const B& r, const B& r2, 
   }
 }
 
+/// x, computed before anything is done with it: Clang does not tell of -fassociative-math without the rest.
+template <class B>
+WENGERT_INLINE B in_this_order(B x) {
+#if defined(__clang__) && defined(__x86_64__)
+  asm("" : "+v"(x.data));
+#endif
+  return x;
+}
+
 /// Adding this number rounds to a whole one, and leaves it in the lowest bits.
 template <class T>
 inline constexpr T rounder = T(1.5) / std::numeric_limits<T>::epsilon();
@@ -75,8 +93,9 @@ WENGERT_INLINE B scale(const B& p, const B& n) {
   if constexpr (std::is_same_v<B, xsimd::batch<float>>) return _mm512_scalef_ps(p, n);
   if constexpr (std::is_same_v<B, xsimd::batch<double>>) return _mm512_scalef_pd(p, n);
 #endif
-  const B half = xsimd::fma(n, B(T(0.5)), B(rounder<T>));
-  return p * power_of_two(half) * power_of_two(n - (half - B(rounder<T>)) + B(rounder<T>));
+  const B half = in_this_order(xsimd::fma(n, B(T(0.5)), B(rounder<T>)));
+  const B rest = n - in_this_order(half - B(rounder<T>));
+  return p * power_of_two(half) * power_of_two(in_this_order(rest + B(rounder<T>)));
 }
 
 template <class B>
@@ -90,21 +109,21 @@ template <class B>
 WENGERT_INLINE Reduced<B> reduce(const B& x) {
   using T = typename B::value_type;
   using C = ExpConstants<T>;
-  const B shifted = xsimd::fma(x, B(std::numbers::log2e_v<T>), B(rounder<T>));
-  const B n = shifted - B(rounder<T>);
-  const B r = xsimd::fnma(n, B(C::ln2_low), xsimd::fnma(n, B(C::ln2_high), x));
+  const B shifted = in_this_order(xsimd::fma(x, B(std::numbers::log2e_v<T>), B(rounder<T>)));
+  const B n = in_this_order(shifted - B(rounder<T>));
+  const B r = xsimd::fnma(n, B(C::ln2_low), in_this_order(xsimd::fnma(n, B(C::ln2_high), x)));
   const B r2 = r * r, r4 = r2 * r2, r8 = r4 * r4;
   return {shifted, n, xsimd::fma(r2, polynomial<0, C::p.size()>(C::p, r, r2, r4, r8), r)};
 }
 
-/// NaN stays: of min(a, b) and max(a, b) x86 returns b where either is NaN.
+/// NaN stays: it compares false. What min() and max() make of it differs between releases of xsimd.
 template <class B>
 WENGERT_INLINE B at_most(const B& x, typename B::value_type limit) {
-  return xsimd::min(B(limit), x);
+  return xsimd::select(x > B(limit), B(limit), x);
 }
 template <class B>
 WENGERT_INLINE B at_least(const B& x, typename B::value_type limit) {
-  return xsimd::max(B(limit), x);
+  return xsimd::select(x < B(limit), B(limit), x);
 }
 
 template <class B>

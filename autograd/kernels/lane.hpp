@@ -37,6 +37,9 @@ struct LaneTraits<xsimd::batch<T, Architecture>> {
   using Batch = xsimd::batch<T, Architecture>;
   [[gnu::always_inline]] static auto greater(const Batch& a, const Batch& b) { return a > b; }
   [[gnu::always_inline]] static auto equal(const Batch& a, const Batch& b) { return a == b; }
+  [[gnu::always_inline]] static Batch abs(const Batch& x) { return xsimd::abs(x); }
+  /// The sign alone, also of 0, which 0 - x would lose.
+  [[gnu::always_inline]] static Batch neg(const Batch& x) { return x ^ Batch(T(-0.0)); }
   template <class Mask>
   [[gnu::always_inline]] static Batch select(const Mask& mask, const Batch& a, const Batch& b) {
     return xsimd::select(mask, a, b);
@@ -66,6 +69,8 @@ struct LaneTraits<std::complex<double>> {
   using Batch = std::complex<double>;
   static bool greater(Batch a, Batch b) { return a.real() > b.real(); }
   static bool equal(Batch a, Batch b) { return a.real() == b.real(); }
+  static Batch abs(Batch x) { return x.real() < 0 ? -x : x; }
+  static Batch neg(Batch x) { return -x; }
   static Batch select(bool mask, Batch a, Batch b) { return mask ? a : b; }
   template <class F>
   static Batch each(Batch x, F f) {
@@ -83,6 +88,8 @@ struct LaneTraits<kernels::Dependence> {
   using Batch = kernels::Dependence;
   static Batch greater(Batch a, Batch b) { return join(a, b); }
   static Batch equal(Batch a, Batch b) { return join(a, b); }
+  static Batch abs(Batch x) { return x; }
+  static Batch neg(Batch x) { return x; }
   static Batch select(Batch mask, Batch a, Batch b) { return join(mask, join(a, b)); }
   template <class F>
   static Batch each(Batch x, F) {
@@ -123,7 +130,7 @@ WENGERT_INLINE Lane<R> operator/(Lane<R> a, Lane<R> b) {
 }
 template <class R>
 WENGERT_INLINE Lane<R> operator-(Lane<R> a) {
-  return {-a.value};
+  return {detail::LaneTraits<R>::neg(a.value)};
 }
 
 // Literals and attributes convert to the element type, so `1 - y * y` stays float on floats.
@@ -195,6 +202,18 @@ WENGERT_INLINE Lane<R> masked(Lane<R> x, Lane<R> mask) {
   return where(mask, x, broadcast_lane<R>(0));
 }
 
+/// x where the mask is 0, the number elsewhere.
+template <class R>
+WENGERT_INLINE Lane<R> masked_fill(Lane<R> x, Lane<R> mask, double value) {
+  return where(mask, broadcast_lane<R>(static_cast<typename detail::LaneTraits<R>::Scalar>(value)), x);
+}
+
+/// The same value: a register has no gradient to cut off.
+template <class R>
+WENGERT_INLINE Lane<R> detach(Lane<R> x) {
+  return x;
+}
+
 /// The larger one; NaN if either is.
 template <class R>
 WENGERT_INLINE Lane<R> maximum(Lane<R> a, Lane<R> b) {
@@ -221,8 +240,7 @@ WENGERT_INLINE Lane<R> sign(Lane<R> x) {
 
 template <class R>
 WENGERT_INLINE Lane<R> abs(Lane<R> x) {
-  using Traits = detail::LaneTraits<R>;
-  return {Traits::select(Traits::greater(R(0), x.value), R(-x.value), x.value)};
+  return {detail::LaneTraits<R>::abs(x.value)};
 }
 
 template <class R>
@@ -246,6 +264,10 @@ template <class R>
 WENGERT_INLINE Lane<R> sqrt(Lane<R> x) {
   using std::sqrt;
   return {sqrt(x.value)};
+}
+template <class R>
+WENGERT_INLINE Lane<R> rsqrt(Lane<R> x) {
+  return 1 / sqrt(x);
 }
 template <class R>
 WENGERT_INLINE Lane<R> tanh(Lane<R> x) {
@@ -305,8 +327,8 @@ inline std::complex<double> power(std::complex<double> x, double exponent) {
 
 }  // namespace detail
 
-template <class R>
-WENGERT_INLINE Lane<R> pow(Lane<R> x, double exponent) {
+template <class R, Arithmetic S>
+WENGERT_INLINE Lane<R> pow(Lane<R> x, S exponent) {
   using Scalar = typename detail::LaneTraits<R>::Scalar;
   if (exponent == 1) return x;
   if (exponent == 2) return x * x;
