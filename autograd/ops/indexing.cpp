@@ -45,17 +45,18 @@ void for_each_gathered(const Shape& x, const Shape& y, std::size_t axis, std::sp
   }
 }
 
-/// The indices on the tape, counted from the front.
+/// The indices on the tape, counted from the front. Throws ValueError for one that is not from `lowest` to below
+/// `extent`.
 template <class T>
 std::span<const std::size_t> keep_indices(const char* op, Tape<T>& tape, const Array<Index>& indices,
-                                          std::size_t extent) {
+                                          std::size_t extent, Index lowest) {
   const Index end = static_cast<Index>(extent);
   for (std::size_t k = 0; k < indices.size(); ++k) {
     const Index index = indices.data()[k];
-    if (index < -end || index >= end)
+    if (index < lowest || index >= end)
       throw ValueError(std::string(op) + ": index " + std::to_string(index) + " (number " + std::to_string(k) +
                        ") is out of range for extent " + std::to_string(extent) + "; valid indices are " +
-                       std::to_string(-end) + " to " + std::to_string(end - 1));
+                       std::to_string(lowest) + " to " + std::to_string(end - 1));
   }
   const std::span<std::size_t> kept = tape.template list<std::size_t>(indices.size());
   for (std::size_t k = 0; k < kept.size(); ++k) {
@@ -63,6 +64,12 @@ std::span<const std::size_t> keep_indices(const char* op, Tape<T>& tape, const A
     kept[k] = static_cast<std::size_t>(index < 0 ? index + end : index);
   }
   return kept;
+}
+/// The same with negative ones counted from the end.
+template <class T>
+std::span<const std::size_t> keep_indices(const char* op, Tape<T>& tape, const Array<Index>& indices,
+                                          std::size_t extent) {
+  return keep_indices(op, tape, indices, extent, -static_cast<Index>(extent));
 }
 
 }  // namespace
@@ -194,7 +201,7 @@ Variable<T> embedding(Variable<T> weight, const Array<Index>& indices, std::opti
   if (padding && (*padding < -extent || *padding >= extent))
     throw ValueError("embedding: padding row " + std::to_string(*padding) + " is out of range for a vocabulary of " +
                      std::to_string(extent));
-  const auto kept = keep_indices("embedding", tape, indices, weight.shape()[0]);
+  const auto kept = keep_indices("embedding", tape, indices, weight.shape()[0], 0);
   const Variable<T> rows = apply(ops::Take{0, shape_of(indices), kept}, weight);
   if (!padding) return rows;
   Shape shape = shape_of(indices);
@@ -319,7 +326,10 @@ std::vector<RegisteredOp> indexing_ops() {
              "embedding: the weight has shape (3), expected (vocabulary, features)"},
             {{{3, 5}},
              [table](auto x) { return embedding(x[0], table, 3); },
-             "embedding: padding row 3 is out of range for a vocabulary of 3"}}},
+             "embedding: padding row 3 is out of range for a vocabulary of 3"},
+            {{{3, 5}},
+             [some](auto x) { return embedding(x[0], some); },
+             "embedding: index -1 (number 3) is out of range for extent 3; valid indices are 0 to 2"}}},
           {&index_add_info,
            {{"rows", {{3, 4}, {4, 4}}, [some](auto x) { return index_add(x[0], some, x[1], 0); }},
             {"columns", {{2, 3}, {2, 4}}, [some](auto x) { return index_add(x[0], some, x[1], 1); }}},

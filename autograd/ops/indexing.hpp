@@ -14,8 +14,9 @@ namespace autograd {
 template <class T>
 Variable<T> take(Variable<T> x, const Array<Index>& indices, Index axis);
 
-/// Rows of a weight (vocabulary, features): take(weight, indices, 0). The row `padding` gets no gradient.
-/// Throws ShapeError for a weight of other than two axes, ValueError for an index or a padding row out of range.
+/// Rows of a weight (vocabulary, features) at indices of any shape. The row `padding`, which counts from the end if it
+/// is negative, gets no gradient. Throws ShapeError for a weight of other than two axes, ValueError for an index or a
+/// padding row out of range. An index names a symbol: a negative one is out of range.
 template <class T>
 Variable<T> embedding(Variable<T> weight, const Array<Index>& indices, std::optional<Index> padding = {});
 
