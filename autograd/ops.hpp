@@ -11,6 +11,7 @@
 #include "autograd/ops/indexing.hpp"
 #include "autograd/ops/linear_algebra.hpp"
 #include "autograd/ops/loss.hpp"
+#include "autograd/ops/mean.hpp"
 #include "autograd/ops/normalization.hpp"
 #include "autograd/ops/random.hpp"
 #include "autograd/ops/reduction.hpp"

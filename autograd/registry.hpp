@@ -75,6 +75,7 @@ std::vector<RegisteredOp> selection_ops();
 std::vector<RegisteredOp> shape_ops();
 std::vector<RegisteredOp> arrangement_ops();
 std::vector<RegisteredOp> reduction_ops();
+std::vector<RegisteredOp> mean_ops();
 std::vector<RegisteredOp> cumulative_ops();
 std::vector<RegisteredOp> normalization_ops();
 std::vector<RegisteredOp> linear_algebra_ops();

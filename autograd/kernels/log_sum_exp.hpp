@@ -38,6 +38,7 @@ V log_sum_exp(const Line<const V>& x) {
   if (x.size == 0) return V(0);
   auto largest = real(x[0]);
   for (std::size_t k = 1; k < x.size; ++k) largest = std::max(largest, real(x[k]));
+  if (std::isinf(largest)) return V(largest);
   V total = V(0);
   for (std::size_t k = 0; k < x.size; ++k) total += exp(x[k] - largest);
   return log(total) + largest;

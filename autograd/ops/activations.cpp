@@ -14,6 +14,7 @@ namespace autograd {
 
 std::string ops::LeakyRelu::attributes() const { return attribute("slope", slope); }
 std::string ops::Elu::attributes() const { return attribute("alpha", alpha); }
+std::string ops::Celu::attributes() const { return attribute("alpha", alpha); }
 std::string ops::HardTanh::attributes() const { return attribute("low", low) + ", " + attribute("high", high); }
 
 template <class T>
@@ -31,7 +32,7 @@ Variable<T> elu(Variable<T> x, double alpha) {
 template <class T>
 Variable<T> celu(Variable<T> x, double alpha) {
   if (alpha == 0) throw ValueError("celu: alpha must not be 0");
-  return alpha * elu(x / alpha);
+  return apply(ops::Celu{alpha}, x);
 }
 template <class T>
 Variable<T> selu(Variable<T> x) {
@@ -70,7 +71,7 @@ template <class T>
 Variable<T> gelu(Variable<T> x, Gelu form) {
   if (form == Gelu::exact) return x * (erfc(x * (-1 / std::numbers::sqrt2)) / 2);
   const double scale = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
-  return x * (tanh(scale * (x * (1 + 0.044715 * square(x)))) + 1) / 2;
+  return x * ((tanh(scale * (x * (1 + 0.044715 * square(x)))) + 1) / 2);
 }
 template <class T>
 Variable<T> mish(Variable<T> x) {
@@ -115,7 +116,6 @@ INSTANTIATE(double)
 namespace {
 // Made of other ops, but listed under the names users call.
 constexpr OpInfo prelu_info{.name = "prelu", .inputs = 2};
-constexpr OpInfo celu_info{.name = "celu"};
 constexpr OpInfo selu_info{.name = "selu"};
 constexpr OpInfo relu6_info{.name = "relu6"};
 constexpr OpInfo hard_sigmoid_info{.name = "hard_sigmoid"};
@@ -137,6 +137,8 @@ std::vector<RegisteredOp> activation_ops() {
         {{info.name, {{3, 5}}, call, domain}, {info.name, {{}}, call, domain}, {info.name, {{0, 2}}, call, domain}},
         {}};
   };
+  RegisteredOp celu = elementwise_op<ops::Celu>([](auto x) { return autograd::celu(x[0], 1.5); });
+  celu.errors.push_back({{{3}}, [](auto x) { return autograd::celu(x[0], 0); }, "celu: alpha must not be 0"});
   return {elementwise_op<ops::LeakyRelu>([](auto x) { return leaky_relu(x[0], 0.1); }),
           elementwise_op<ops::Elu>([](auto x) { return elu(x[0], 0.7); }),
           elementwise_op<ops::HardTanh>([](auto x) { return hard_tanh(x[0], -1, 0.5); }),
@@ -147,9 +149,7 @@ std::vector<RegisteredOp> activation_ops() {
              [](auto x) { return prelu(x[0], x[1]); },
              "mul: shapes (3) and (3, 4) do not broadcast: axis 1 has extents 3 and 4; make them equal, or one of them "
              "1"}}},
-          {&celu_info,
-           {{"alpha 1.5", {{3, 5}}, [](auto x) { return celu(x[0], 1.5); }}},
-           {{{{3}}, [](auto x) { return celu(x[0], 0); }, "celu: alpha must not be 0"}}},
+          celu,
           composed(selu_info, {-2, 2}, [](auto x) { return selu(x[0]); }),
           composed(relu6_info, {-2, 8}, [](auto x) { return relu6(x[0]); }),
           composed(hard_sigmoid_info, {-4, 4}, [](auto x) { return hard_sigmoid(x[0]); }),

@@ -33,6 +33,19 @@ struct Elu {
   std::string attributes() const;
 };
 
+// y = x where x > 0, alpha (exp(x / alpha) - 1) elsewhere,   dx = g where x > 0, g exp(x / alpha) elsewhere
+struct Celu {
+  static constexpr OpInfo info{.name = "celu", .vjp_reads = Reads::inputs};
+  double alpha;
+  auto forward(const auto& x) const {
+    return where(greater(x, 0), x, expm1(masked(x, equal(greater(x, 0), 0)) / alpha) * alpha);
+  }
+  auto vjp(const auto& g, const auto&, const auto& x) const {
+    return gradients(where(greater(x, 0), g, g * exp(masked(x, equal(greater(x, 0), 0)) / alpha)));
+  }
+  std::string attributes() const;
+};
+
 // y = x within [low, high],   dx = g where low < x < high, 0 elsewhere, also on the bounds
 struct HardTanh {
   static constexpr OpInfo info{.name = "hard_tanh", .vjp_reads = Reads::inputs};

@@ -5,11 +5,14 @@
 #include "autograd/ops/attributes.hpp"
 #include "autograd/ops/elementary.hpp"
 #include "autograd/ops/selection.hpp"
+#include "autograd/ops/shape.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
 
-std::string ops::Affine::attributes() const { return attribute("scale", scale) + ", " + attribute("shift", shift); }
+std::string ops::Affine::attributes() const { return attribute("scale", scale) + ", " + attribute("shift", shift + 0); }
+std::string ops::DividedBy::attributes() const { return attribute("divisor", divisor); }
+std::string ops::DividedInto::attributes() const { return attribute("dividend", dividend); }
 std::string ops::Pow::attributes() const { return attribute("exponent", exponent); }
 
 template <class T>
@@ -27,6 +30,14 @@ Variable<T> mul(Variable<T> a, Variable<T> b) {
 template <class T>
 Variable<T> div(Variable<T> a, Variable<T> b) {
   return apply(ops::Div{}, a, b);
+}
+template <class T>
+Variable<T> div(Variable<T> x, double p) {
+  return apply(ops::DividedBy{p}, x);
+}
+template <class T>
+Variable<T> div(double p, Variable<T> x) {
+  return apply(ops::DividedInto{p}, x);
 }
 template <class T>
 Variable<T> neg(Variable<T> x) {
@@ -58,6 +69,8 @@ Variable<T> reciprocal(Variable<T> x) {
   template Variable<T> sub(Variable<T>, Variable<T>);       \
   template Variable<T> mul(Variable<T>, Variable<T>);       \
   template Variable<T> div(Variable<T>, Variable<T>);       \
+  template Variable<T> div(Variable<T>, double);            \
+  template Variable<T> div(double, Variable<T>);            \
   template Variable<T> neg(Variable<T>);                    \
   template Variable<T> affine(Variable<T>, double, double); \
   template Variable<T> pow(Variable<T>, double);            \
@@ -70,7 +83,7 @@ INSTANTIATE(double)
 
 std::vector<RegisteredOp> arithmetic_ops() {
   RegisteredOp power = elementwise_op<ops::Pow>([](auto x) { return pow(x[0], 2.5); });
-  for (const double exponent : {-1.5, 0.0, 1.0, 2.0, 3.0})
+  for (const double exponent : {-1.5, 0.0, 0.5, 1.0, 2.0, 3.0})
     power.samples.emplace_back(
         "pow " + fixed_text(exponent), std::vector<Shape>{{3, 5}}, [exponent](auto x) { return pow(x[0], exponent); },
         ops::Pow::info.domain);
@@ -83,7 +96,9 @@ std::vector<RegisteredOp> arithmetic_ops() {
           power,
           elementwise_op<ops::Power>([](auto x) { return pow(x[0], x[1]); }),
           elementwise_op<ops::Square>([](auto x) { return square(x[0]); }),
-          elementwise_op<ops::Reciprocal>([](auto x) { return 3 / x[0]; })};
+          elementwise_op<ops::Reciprocal>([](auto x) { return reciprocal(x[0]); }),
+          elementwise_op<ops::DividedBy>([](auto x) { return x[0] / 3; }),
+          elementwise_op<ops::DividedInto>([](auto x) { return 3 / x[0]; })};
 }
 
 }  // namespace autograd

@@ -52,29 +52,56 @@ struct Neg {
 struct Affine {
   static constexpr OpInfo info{.name = "affine", .vjp_reads = Reads::neither};
   double scale = 1;
-  double shift = 0;
+  double shift = -0.0;  ///< adds nothing, not even to the sign of 0
   WENGERT_INLINE auto forward(const auto& x) const { return affine(x, scale, shift); }
   WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto&) const { return gradients(g * scale); }
   std::string attributes() const;
 };
 
-// y = x^p,   dx = g p x^(p-1), 0 for p = 0
+// y = x / p,   dx = g / p
+struct DividedBy {
+  static constexpr OpInfo info{.name = "divided_by", .vjp_reads = Reads::neither};
+  double divisor;
+  WENGERT_INLINE auto forward(const auto& x) const { return x / divisor; }
+  WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto&) const { return gradients(g / divisor); }
+  std::string attributes() const;
+};
+
+// y = p / x,   dx = -g y / x
+struct DividedInto {
+  static constexpr OpInfo info{.name = "divided_into", .domain = {0.5, 2}};
+  double dividend;
+  WENGERT_INLINE auto forward(const auto& x) const { return dividend / x; }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto& x) { return gradients(-(g * y / x)); }
+  std::string attributes() const;
+};
+
+// y = x^p,   dx = g p x^(p-1), 0 for p = 0, and at x = 0 where the slope is infinite but y is not (0 < p < 1)
 struct Pow {
   static constexpr OpInfo info{.name = "pow", .vjp_reads = Reads::inputs, .domain = {0.3, 2}, .dear = true};
   double exponent;
   WENGERT_INLINE auto forward(const auto& x) const { return pow(x, exponent); }
   WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto& x) const {
-    return gradients(exponent == 0 ? g * 0 : g * (pow(x, exponent - 1) * exponent));
+    if (exponent == 0) return gradients(masked(g, greater(x, x)));
+    if (exponent < 0 || exponent >= 1) return gradients(g * (pow(x, exponent - 1) * exponent));
+    return gradients(masked(g * (pow(x + equal(x, 0), exponent - 1) * exponent), x));
   }
   std::string attributes() const;
 };
 
-// y = a^b,   da = g b a^(b-1), 0 where b is 0,  db = g y log(a), 0 where a is 0
+// y = a^b,   da = g b a^(b-1),  db = g y log(a). At a = 0: da is 0 where the slope is infinite or 0/0 but y is not
+// (0 <= b < 1), db is 0, and so is the derivative of either by the other operand.
 struct Power {
   static constexpr OpInfo info{.name = "power", .inputs = 2, .domain = {0.3, 2}, .dear = true};
   WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return pow(a, b); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto& a, const auto& b) {
-    return gradients(masked(g * (b * pow(a, b - 1)), b), masked(g * (y * log(a)), a));
+    const auto edge = steep(a, b), power = where(a, b, detach(b));
+    return gradients(masked(g * (power * pow(a + edge, power - 1)), equal(edge, 0)),
+                     masked(g * (y * log(a + equal(a, 0))), a));
+  }
+  /// 1 where a is 0 and b from 0 to below 1.
+  WENGERT_INLINE static auto steep(const auto& a, const auto& b) {
+    return equal(a, 0) * greater(-b, -1) * equal(greater(-b, 0), 0);
   }
 };
 
@@ -111,10 +138,11 @@ Variable<T> neg(Variable<T> x);
 template <class T>
 Variable<T> affine(Variable<T> x, double scale, double shift);
 
-/// x to a constant power. The gradient at exponent 0 is 0.
+/// x to a constant power. The gradient at exponent 0 is 0, and at x = 0 for exponents between 0 and 1, as that of sqrt.
 template <class T>
 Variable<T> pow(Variable<T> x, double exponent);
-/// a to the power b. Throws ShapeError when the shapes do not broadcast.
+/// a to the power b. Where a is 0, the gradient by b is 0, and by a for b from 0 to 1. Throws ShapeError when the
+/// shapes do not broadcast.
 template <class T>
 Variable<T> pow(Variable<T> a, Variable<T> b);
 template <class T>
@@ -122,6 +150,11 @@ Variable<T> square(Variable<T> x);
 /// 1 / x.
 template <class T>
 Variable<T> reciprocal(Variable<T> x);
+/// x / p and p / x, each rounded once.
+template <class T>
+Variable<T> div(Variable<T> x, double p);
+template <class T>
+Variable<T> div(double p, Variable<T> x);
 
 template <class T>
 Variable<T> operator+(Variable<T> a, Variable<T> b) {
@@ -164,19 +197,19 @@ Variable<T> operator-(double p, Variable<T> x) {
 }
 template <class T>
 Variable<T> operator*(Variable<T> x, double p) {
-  return affine(x, p, 0);
+  return affine(x, p, -0.0);
 }
 template <class T>
 Variable<T> operator*(double p, Variable<T> x) {
-  return affine(x, p, 0);
+  return affine(x, p, -0.0);
 }
 template <class T>
 Variable<T> operator/(Variable<T> x, double p) {
-  return affine(x, 1 / p, 0);
+  return div(x, p);
 }
 template <class T>
 Variable<T> operator/(double p, Variable<T> x) {
-  return affine(reciprocal(x), p, 0);
+  return div(p, x);
 }
 
 }  // namespace autograd

@@ -22,4 +22,20 @@ unsigned Axes::mask(const char* op, std::size_t rank) const {
   return mask;
 }
 
+Shape detail::reduced(const Shape& shape, unsigned mask, bool keepdims) {
+  Shape result;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+    const bool gone = mask >> axis & 1u;
+    if (!gone || keepdims) result.push_back(gone ? 1 : shape[axis]);
+  }
+  return result;
+}
+
+void detail::check_not_empty(const char* op, const Shape& shape, unsigned mask) {
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
+    if ((mask >> axis & 1u) && shape[axis] == 0)
+      throw ShapeError(std::string(op) + ": axis " + std::to_string(axis) + " of shape " + to_string(shape) +
+                       " is empty; there is no element to reduce");
+}
+
 }  // namespace autograd

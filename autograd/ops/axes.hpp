@@ -28,4 +28,16 @@ class Axes {
   std::size_t count_ = 0;
 };
 
+namespace detail {
+
+/// `shape` with extent 1 along the axes of the mask, or without them.
+Shape reduced(const Shape& shape, unsigned mask, bool keepdims);
+
+/// Throws ShapeError naming `op` if an axis of the mask has no elements.
+void check_not_empty(const char* op, const Shape& shape, unsigned mask);
+
+inline unsigned all_axes(const Shape& shape) { return (1u << shape.rank()) - 1; }
+
+}  // namespace detail
+
 }  // namespace autograd

@@ -40,11 +40,11 @@ Variable<T> log1p(Variable<T> x) {
 }
 template <class T>
 Variable<T> log2(Variable<T> x) {
-  return log(x) * (1 / std::numbers::ln2);
+  return log(x) / std::numbers::ln2;
 }
 template <class T>
 Variable<T> log10(Variable<T> x) {
-  return log(x) * (1 / std::numbers::ln10);
+  return log(x) / std::numbers::ln10;
 }
 template <class T>
 Variable<T> logaddexp(Variable<T> a, Variable<T> b) {

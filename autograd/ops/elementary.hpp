@@ -1,6 +1,8 @@
 // Elementary functions and activations, element by element.
 #pragma once
 
+#include <limits>
+
 #include "autograd/op.hpp"
 #include "autograd/variable.hpp"
 
@@ -27,7 +29,7 @@ struct Sqrt {
   static constexpr OpInfo info{.name = "sqrt", .vjp_reads = Reads::output, .domain = {0.3, 3}};
   WENGERT_INLINE static auto forward(const auto& x) { return sqrt(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) {
-    return gradients(masked(g / (2 * y), y));
+    return gradients(masked(g / (2 * (y + equal(y, 0))), y));
   }
 };
 
@@ -54,12 +56,23 @@ struct Log1p {
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / (1 + x)); }
 };
 
-// y = log(exp(a) + exp(b)),   da = g sigmoid(a - b),  db = g sigmoid(b - a)
+// y = log(exp(a) + exp(b)),   da = g sigmoid(a - b),  db = g sigmoid(b - a). Equal infinities differ by 0; where both
+// are negative nothing is added up, and the gradient is 0.
 struct LogAddExp {
   static constexpr OpInfo info{.name = "logaddexp", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
-  WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return maximum(a, b) + log1p(exp(-abs(a - b))); }
+  WENGERT_INLINE static auto forward(const auto& a, const auto& b) {
+    return maximum(a, b) + log1p(exp(-abs(difference(a, b))));
+  }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& a, const auto& b) {
-    return gradients(g * sigmoid(a - b), g * sigmoid(b - a));
+    const auto d = difference(a, b), any = something(a, b);
+    return gradients(masked(g * sigmoid(d), any), masked(g * sigmoid(-d), any));
+  }
+  WENGERT_INLINE static auto difference(const auto& a, const auto& b) {
+    const auto d = a - b;
+    return masked(d, equal(greater(equal(a, b), equal(d, d)), 0));
+  }
+  WENGERT_INLINE static auto something(const auto& a, const auto& b) {
+    return equal(equal(maximum(a, b), -std::numeric_limits<double>::infinity()), 0);
   }
 };
 
@@ -151,7 +164,8 @@ template <class T>
 Variable<T> log2(Variable<T> x);
 template <class T>
 Variable<T> log10(Variable<T> x);
-/// log(exp(a) + exp(b)), without overflow.
+/// log(exp(a) + exp(b)), without overflow, also of infinite operands. Its gradient is 0 where both are -infinity, and
+/// is shared in halves where both are infinity.
 template <class T>
 Variable<T> logaddexp(Variable<T> a, Variable<T> b);
 /// The error function.

@@ -72,21 +72,11 @@ struct BinaryCrossEntropy {
   }
 };
 
-// y = (1 - t) x + log(1 + exp(-x)),   dx = g (sigmoid(x) - t),  dt = -g x
-struct LogitsCrossEntropy {
-  static constexpr OpInfo info{
-      .name = "binary_cross_entropy_with_logits", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
-  static auto forward(const auto& x, const auto& t) { return (1 - t) * x + (maximum(-x, 0) + log1p(exp(-abs(x)))); }
-  static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
-    return gradients(chained(g, (1 - t) - sigmoid(-x)), chained(g, -x));
-  }
-};
-
-// y = t log(1 + exp(-x)),   dx = -g t sigmoid(-x),  dt = g log(1 + exp(-x))
-struct PositiveCrossEntropy {
-  static constexpr OpInfo info{.name = "positive_cross_entropy", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+// y = t log(1 + exp(-x)), 0 where t is 0,   dx = -g t sigmoid(-x),  dt = g log(1 + exp(-x))
+struct PositiveLogisticLoss {
+  static constexpr OpInfo info{.name = "positive_logistic_loss", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
   static auto below(const auto& x) { return maximum(-x, 0) + log1p(exp(-abs(x))); }
-  static auto forward(const auto& x, const auto& t) { return t * below(x); }
+  static auto forward(const auto& x, const auto& t) { return masked(t * below(x), t); }
   static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
     return gradients(chained(g, -(t * sigmoid(-x))), chained(g, below(x)));
   }
@@ -116,19 +106,32 @@ struct SoftMargin {
   }
 };
 
-// y = q l, weighted log-probabilities,   dq = g l,  dl = g q
+// y = q l, 0 where q is 0 (also for an infinite l),   dq = g l,  dl = g q
 struct Weighted {
   static constexpr OpInfo info{.name = "weighted", .inputs = 2, .vjp_reads = Reads::inputs};
-  static auto forward(const auto& q, const auto& l) { return q * l; }
+  static auto forward(const auto& q, const auto& l) { return masked(q * l, q); }
   static auto vjp(const auto& g, const auto&, const auto& q, const auto& l) {
     return gradients(chained(g, l), chained(g, q));
   }
 };
 
-// y = scale sum((p - t)^2),   dp = 2 scale g (p - t),  dt = -dp
+// y = (1 - t) x + log(1 + exp(-x)) = ([x > 0] - t) x + log(1 + exp(-|x|)),   dx = g (sigmoid(x) - t),  dt = -g x.
+// An infinite x costs nothing where it agrees with the target.
+struct LogisticLoss {
+  static constexpr OpInfo info{.name = "logistic_loss", .inputs = 2, .vjp_reads = Reads::inputs};
+  static auto forward(const auto& x, const auto& t) {
+    const auto off = greater(x, 0) - t;
+    return masked(off * x, off) + log1p(exp(-abs(x)));
+  }
+  static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
+    return gradients(chained(g, sigmoid(x) - t), chained(g, -x));
+  }
+};
+
+// y = sum((p - t)^2) / n,   dp = 2 g (p - t) / n,  dt = -dp
 struct SquaredError {
   static constexpr OpInfo info{.name = "mse_loss", .inputs = 2, .vjp_reads = Reads::inputs};
-  double scale;
+  double n;
 
   Shape infer(Shapes) const { return {}; }
   template <class V>
@@ -138,12 +141,12 @@ struct SquaredError {
     const V total =
         kernels::contiguous_sum<V>(call.input().size(), [=](std::size_t k) { return (p[k] - t[k]) * (p[k] - t[k]); });
     using Real = decltype(std::real(V()));
-    *call.output().data = total * static_cast<Real>(scale);
+    *call.output().data = total / static_cast<Real>(n);
   }
   template <class T>
   void backward_into(Backward<T>& call) const {
     const std::size_t size = call.input().size();
-    const T factor = 2 * static_cast<T>(scale) * *call.gradient().data;
+    const T factor = 2 * *call.gradient().data / static_cast<T>(n);
     const T* const p = call.input(0).data;
     const T* const t = call.input(1).data;
     for (std::size_t k = 0; k < 2; ++k) {
@@ -158,11 +161,11 @@ struct SquaredError {
   }
   template <class T>
   void vjp(Recorder<T>& call) const {
-    const Variable<T> dp = call.gradient() * ((call.input(0) - call.input(1)) * (2 * scale));
+    const Variable<T> dp = (2 * call.gradient() / n) * (call.input(0) - call.input(1));
     if (call.wants(0)) call.add(0, dp);
     if (call.wants(1)) call.add(1, -dp);
   }
-  std::string attributes() const { return attribute("scale", scale); }
+  std::string attributes() const { return attribute("n", n); }
 };
 
 // y = sum over rows of w (log(sum(exp(x))) - x[target]) / n,   dx = g w / n (softmax(x) - onehot(target))
@@ -335,8 +338,8 @@ Variable<T> mse_loss(Variable<T> prediction, Variable<T> target, Reduction reduc
   return elementwise_loss("mse_loss", prediction, target, Reduction::none, [&] {
     if (reduction == Reduction::none) return apply(ops::ElementSquaredError{}, prediction - target);
     const std::size_t size = prediction.shape().elements();
-    const double scale = reduction == Reduction::sum || size == 0 ? 1 : 1 / static_cast<double>(size);
-    return apply(ops::SquaredError{scale}, prediction, target);
+    const double n = reduction == Reduction::sum || size == 0 ? 1 : static_cast<double>(size);
+    return apply(ops::SquaredError{n}, prediction, target);
   });
 }
 
@@ -377,8 +380,8 @@ Variable<T> binary_cross_entropy_with_logits(Variable<T> x, Variable<T> target, 
   for (const auto& given : {weight, positive})
     if (given) common_tape("binary_cross_entropy_with_logits", x, *given);
   return elementwise_loss("binary_cross_entropy_with_logits", x, target, reduction, [&] {
-    Variable<T> loss = apply(ops::LogitsCrossEntropy{}, x, target);
-    if (positive) loss = loss + (*positive - 1) * apply(ops::PositiveCrossEntropy{}, x, target);
+    Variable<T> loss = apply(ops::LogisticLoss{}, x, target);
+    if (positive) loss = loss + (*positive - 1) * apply(ops::PositiveLogisticLoss{}, x, target);
     return weight ? *weight * loss : loss;
   });
 }
@@ -420,7 +423,8 @@ Variable<T> cross_entropy(Variable<T> logits, const Array<Index>& targets, const
   const Variable<T> log_p = log_softmax(masked(logits, reshape(counts, column)));
   Variable<T> losses = picked(log_p, targets, rows);
   if (smoothing > 0) {
-    const Variable<T> everywhere = masked(sum(constant_of(tape, options.weight, {classes}) * log_p, -1), counts);
+    const Variable<T> everywhere =
+        masked(sum(apply(ops::Weighted{}, constant_of(tape, options.weight, {classes}), log_p), -1), counts);
     losses = (1 - smoothing) * losses - smoothing / static_cast<double>(classes) * everywhere;
   }
   return reduce_rows(losses, rows, options.reduction);
@@ -472,6 +476,7 @@ namespace {
 constexpr OpInfo reduce_info{.name = "reduce", .inputs = OpInfo::any};
 constexpr OpInfo smooth_l1_info{.name = "smooth_l1_loss", .inputs = 2};
 constexpr OpInfo nll_info{.name = "nll_loss"};
+constexpr OpInfo logits_info{.name = "binary_cross_entropy_with_logits", .inputs = OpInfo::any};
 constexpr OpInfo soft_info{.name = "cross_entropy of probabilities", .inputs = 2};
 }  // namespace
 
@@ -506,8 +511,7 @@ std::vector<RegisteredOp> loss_ops() {
   const auto margin = [](auto x, auto t, Reduction r) { return soft_margin_loss(x, t, r); };
   const auto soft = [](auto x, auto t, Reduction r) { return cross_entropy(x, t, {.reduction = r}); };
 
-  RegisteredOp weighted_logits{
-      &ops::LogitsCrossEntropy::info, samples(logits), {unequal("binary_cross_entropy_with_logits", logits)}};
+  RegisteredOp weighted_logits{&logits_info, samples(logits), {unequal("binary_cross_entropy_with_logits", logits)}};
   weighted_logits.samples.emplace_back("weights", std::vector<Shape>{{3, 4}, {3, 4}, {4}, {4}}, [](auto x) {
     return binary_cross_entropy_with_logits(x[0], x[1], Reduction::mean, x[2], x[3]);
   });
@@ -565,6 +569,8 @@ std::vector<RegisteredOp> loss_ops() {
        {{{{3, 4}, {4}},
          [](auto x) { return reduce(x[0], x[1], Reduction::mean); },
          "reduce: a mask of shape (4) for losses of shape (3, 4); it must have their leading axes"}}},
+      {&ops::Weighted::info, samples(soft), {}},
+      {&ops::LogisticLoss::info, samples(logits), {}},
       {&ops::SquaredError::info, samples(mse), {unequal("mse_loss", mse)}},
       {&ops::ElementSquaredError::info,
        {{"elements", {{3, 4}, {3, 4}}, [](auto x) { return mse_loss(x[0], x[1], Reduction::none); }}},
@@ -586,7 +592,7 @@ std::vector<RegisteredOp> loss_ops() {
        samples(bce, ops::BinaryCrossEntropy::info.domain),
        {unequal("binary_cross_entropy", bce)}},
       weighted_logits,
-      {&ops::PositiveCrossEntropy::info,
+      {&ops::PositiveLogisticLoss::info,
        {{"positive",
          {{3, 4}, {3, 4}, {4}},
          [](auto x) { return binary_cross_entropy_with_logits(x[0], x[1], Reduction::none, {}, x[2]); }}},
@@ -595,9 +601,6 @@ std::vector<RegisteredOp> loss_ops() {
       {&ops::SoftMargin::info, samples(margin), {unequal("soft_margin_loss", margin)}},
       rows,
       soft_targets,
-      {&ops::Weighted::info,
-       {{"rows", {{3, 4}, {3, 4}}, [](auto x) { return cross_entropy(x[0], x[1], {.reduction = Reduction::none}); }}},
-       {}},
       nll};
 }
 

@@ -79,7 +79,7 @@ struct ClassLossOptions {
 template <class T>
 Variable<T> cross_entropy(Variable<T> logits, const Array<Index>& targets, const ClassLossOptions& options = {});
 /// The same for targets that are probabilities (..., classes): q_c = w_c ((1 - e) t_c + e / classes). The mean is over
-/// rows, and nothing is ignored.
+/// rows, and nothing is ignored. A class of logit -infinity costs nothing where q_c is 0.
 template <class T>
 Variable<T> cross_entropy(Variable<T> logits, Variable<T> targets, const ClassLossOptions& options = {});
 /// -w_y log_p[y] for each row of log-probabilities. Throws as cross_entropy().

@@ -9,6 +9,7 @@
 #include "autograd/number_text.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
+#include "autograd/ops/mean.hpp"
 #include "autograd/ops/reduction.hpp"
 #include "autograd/ops/selection.hpp"
 #include "autograd/ops/shape.hpp"
@@ -37,8 +38,8 @@ Axes last_axes(std::size_t count) {
 /// (x - mean) / sqrt(var + eps) over axes.
 template <class T>
 Variable<T> standardized(Variable<T> x, const Axes& axes, double eps) {
-  const Variable<T> centered = x - mean(x, axes, true);
-  return centered * rsqrt(mean(square(centered), axes, true) + eps);
+  const Variable<T> off = centered(x, axes);
+  return off * rsqrt(mean(square(off), axes, true) + eps);
 }
 
 }  // namespace
@@ -54,7 +55,8 @@ Variable<T> var(Variable<T> x, const Axes& axes, bool keepdims, double correctio
   if (!(divisor > 0))
     throw ValueError("var: " + std::to_string(count) + " elements to take the variance of in shape " +
                      to_string(shape) + " are not more than the correction, " + std::to_string(correction));
-  return sum(square(x - mean(x, axes, true)), axes, keepdims) / divisor;
+  const Variable<T> biased = mean(square(centered(x, axes)), axes, keepdims);
+  return correction == 0 ? biased : biased * (static_cast<double>(count) / divisor);
 }
 template <class T>
 Variable<T> var(Variable<T> x) {

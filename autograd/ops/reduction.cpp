@@ -13,19 +13,11 @@
 
 namespace autograd {
 
+using detail::all_axes;
+using detail::check_not_empty;
+using detail::reduced;
+
 namespace {
-
-/// `shape` with extent 1 along the axes of the mask, or without them.
-Shape reduced(const Shape& shape, unsigned mask, bool keepdims) {
-  Shape result;
-  for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
-    const bool gone = mask >> axis & 1u;
-    if (!gone || keepdims) result.push_back(gone ? 1 : shape[axis]);
-  }
-  return result;
-}
-
-unsigned all_axes(const Shape& shape) { return (1u << shape.rank()) - 1; }
 
 /// f(row, each) for every element of the result; each(g) calls g(offset) for every element that is reduced to it.
 template <class F>
@@ -54,17 +46,30 @@ void for_each_row(const Shape& shape, unsigned mask, F f) {
   });
 }
 
-void check_not_empty(const char* op, const Shape& shape, unsigned mask) {
-  for (std::size_t axis = 0; axis < shape.rank(); ++axis)
-    if ((mask >> axis & 1u) && shape[axis] == 0)
-      throw ShapeError(std::string(op) + ": axis " + std::to_string(axis) + " of shape " + to_string(shape) +
-                       " is empty; there is no element to reduce");
-}
-
 double real_part(double x) { return x; }
 double real_part(const std::complex<double>& x) { return x.real(); }
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// log(sum(exp(x))) of a row, shifted by its largest real part.
+template <class V, class Each>
+V log_sum_exp(const V* x, Each each) {
+  using std::exp, std::log;
+  double largest = -infinity;
+  each([&](std::size_t at) { largest = std::max(largest, real_part(x[at])); });
+  const double shift = largest == -infinity ? 0 : largest;
+  V total = V(0);
+  if (shift < infinity) each([&](std::size_t at) { total += exp(x[at] - V(shift)); });
+  return shift < infinity ? log(total) + V(shift) : V(infinity);
+}
+
+/// How many x of a row are infinity, if that is its log(sum(exp(x))).
+template <class V, class Each>
+double count_infinite(const V* x, const V& total, Each each) {
+  double count = 0;
+  if (real_part(total) == infinity) each([&](std::size_t at) { count += real_part(x[at]) == infinity; });
+  return count;
+}
 
 /// a > b, where NaN is larger than any number and as large as itself.
 bool exceeds(double a, double b) { return a > b || (std::isnan(a) && !std::isnan(b)); }
@@ -133,7 +138,40 @@ struct Max {
   }
 };
 
-// y = log sum exp(x) over axes (kept with extent 1),   dx = g exp(x - y)
+/// exp(x) / sum(exp(x)) = exp(x - y), given y = log(sum(exp(x))) and how many x are infinite. A sum of nothing but
+/// zeros has no shares; of an infinite one the infinite terms have even shares.
+template <class V>
+V share_of(const V& x, const V& y, double infinite_ones) {
+  using std::exp;
+  if (std::isinf(real_part(y)))
+    return V(real_part(y) > 0 && real_part(x) == real_part(y) ? V(1) / V(infinite_ones) : V(0));
+  return exp(x - y);
+}
+
+// y = the share of element i in sum(exp(x)) over axes: the slope of logsumexp,   dx = y (g - sum(g y))
+struct LogSumExpShare {
+  static constexpr OpInfo info{.name = "logsumexp_share", .vjp_reads = Reads::output};
+  unsigned mask;
+
+  Shape infer(Shapes inputs) const { return *inputs[0]; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const V* x = call.input().data;
+    for_each_row(*call.input().shape, mask, [&](std::size_t, auto each) {
+      const V total = log_sum_exp<V>(x, each);
+      const double ones = count_infinite(x, total, each);
+      each([&](std::size_t at) { call.output().data[at] = share_of(x[at], total, ones); });
+    });
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Variable<T> g = call.gradient(), y = call.output();
+    const Shape shape = y.shape();
+    call.add(0, y * (g - broadcast_to(sum_to(g * y, reduced(shape, mask, true)), shape)));
+  }
+};
+
+// y = log sum exp(x) over axes (kept with extent 1),   dx = g exp(x - y); that of infinite y is LogSumExpShare's
 struct LogSumExp {
   static constexpr OpInfo info{.name = "logsumexp"};
   unsigned mask;
@@ -141,21 +179,27 @@ struct LogSumExp {
   Shape infer(Shapes inputs) const { return reduced(*inputs[0], mask, true); }
   template <class V>
   void forward(const ForwardCall<V>& call) const {
-    using std::exp, std::log;
     const V* x = call.input().data;
+    for_each_row(*call.input().shape, mask,
+                 [&](std::size_t row, auto each) { call.output().data[row] = log_sum_exp<V>(x, each); });
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const T* x = call.input().data;
+    const Destination<T> dx = call.into();
     for_each_row(*call.input().shape, mask, [&](std::size_t row, auto each) {
-      double largest = -infinity;
-      each([&](std::size_t at) { largest = std::max(largest, real_part(x[at])); });
-      const double shift = largest == -infinity ? 0 : largest;
-      V total = V(0);
-      if (shift < infinity) each([&](std::size_t at) { total += exp(x[at] - V(shift)); });
-      call.output().data[row] = shift < infinity ? log(total) + V(shift) : V(infinity);
+      const T g = call.gradient().data[row], total = call.output().data[row];
+      const double ones = count_infinite(x, total, each);
+      each([&](std::size_t at) {
+        const T part = g * share_of(x[at], total, ones);
+        dx.data[at] = dx.accumulate ? dx.data[at] + part : part;
+      });
     });
   }
   template <class T>
   void vjp(Recorder<T>& call) const {
-    const Shape shape = call.input().shape();
-    call.add(0, broadcast_to(call.gradient(), shape) * exp(call.input() - broadcast_to(call.output(), shape)));
+    const Variable<T> x = call.input();
+    call.add(0, broadcast_to(call.gradient(), Shape(x.shape())) * apply(LogSumExpShare{mask}, x));
   }
 };
 
@@ -177,15 +221,6 @@ Variable<T> sum_over(Variable<T> x, unsigned mask, bool keepdims) {
 }
 
 template <class T>
-Variable<T> mean_over(Variable<T> x, unsigned mask, bool keepdims) {
-  check_not_empty("mean", x.shape(), mask);
-  const Shape shape = x.shape();
-  const double count = static_cast<double>(shape.elements()) /
-                       static_cast<double>(std::max<std::size_t>(1, reduced(shape, mask, true).elements()));
-  return sum_over(x, mask, keepdims) / (count == 0 ? 1 : count);
-}
-
-template <class T>
 Variable<T> max_over(Variable<T> x, unsigned mask, bool first, bool keepdims) {
   const Shape shape = x.shape();
   return finish(apply(ops::Max{mask, first}, x), shape, mask, keepdims);
@@ -200,15 +235,6 @@ Variable<T> sum(Variable<T> x) {
 template <class T>
 Variable<T> sum(Variable<T> x, const Axes& axes, bool keepdims) {
   return sum_over(x, axes.mask("sum", x.shape().rank()), keepdims);
-}
-
-template <class T>
-Variable<T> mean(Variable<T> x) {
-  return mean_over(x, all_axes(x.shape()), false);
-}
-template <class T>
-Variable<T> mean(Variable<T> x, const Axes& axes, bool keepdims) {
-  return mean_over(x, axes.mask("mean", x.shape().rank()), keepdims);
 }
 
 template <class T>
@@ -288,8 +314,6 @@ Variable<T> logsumexp(Variable<T> x, const Axes& axes, bool keepdims) {
 #define INSTANTIATE(T)                                       \
   template Variable<T> sum(Variable<T>);                     \
   template Variable<T> sum(Variable<T>, const Axes&, bool);  \
-  template Variable<T> mean(Variable<T>);                    \
-  template Variable<T> mean(Variable<T>, const Axes&, bool); \
   template Variable<T> max(Variable<T>);                     \
   template Variable<T> amax(Variable<T>, const Axes&, bool); \
   template Variable<T> max(Variable<T>, Index, bool);        \
@@ -307,7 +331,6 @@ namespace {
 // Made of other ops, but listed under the names users call.
 constexpr OpInfo min_info{.name = "min"};
 constexpr OpInfo sum_info{.name = "sum"};
-constexpr OpInfo mean_info{.name = "mean"};
 }  // namespace
 
 std::vector<RegisteredOp> reduction_ops() {
@@ -335,6 +358,11 @@ std::vector<RegisteredOp> reduction_ops() {
         {{{3, 4}},
          [](auto x) { return max(x[0], 2); },
          "max: axis 2 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
+      {&ops::LogSumExpShare::info,
+       {{"gradient of logsumexp times x",
+         {{3, 4}},
+         [](auto x) { return grad(sum(logsumexp(x[0], 1)), {x[0]})[0] * x[0]; }}},
+       {}},
       {&min_info,
        {{"all", {{3, 5}}, [](auto x) { return min(x[0]); }},
         {"rows, kept", {{3, 5}}, [](auto x) { return min(x[0], 1, true); }},
@@ -369,18 +397,7 @@ std::vector<RegisteredOp> reduction_ops() {
          [](auto x) {
            return sum(x[0], {0, -2});
          },
-         "sum: axis -2 is named twice; name each axis once"}}},
-      {&mean_info,
-       {{"all", {{3, 5}}, [](auto x) { return mean(x[0]); }},
-        {"rows", {{3, 5}}, [](auto x) { return mean(x[0], 1); }},
-        {"several axes, kept",
-         {{2, 3, 4}},
-         [](auto x) {
-           return mean(x[0], {0, 2}, true);
-         }}},
-       {{{{0, 4}},
-         [](auto x) { return mean(x[0]); },
-         "mean: axis 0 of shape (0, 4) is empty; there is no element to reduce"}}}};
+         "sum: axis -2 is named twice; name each axis once"}}}};
 }
 
 }  // namespace autograd

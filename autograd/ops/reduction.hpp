@@ -12,7 +12,8 @@ Variable<T> sum(Variable<T> x);
 template <class T>
 Variable<T> sum(Variable<T> x, const Axes& axes, bool keepdims = false);
 
-/// Throws ShapeError for an empty array.
+/// Within about one unit in the last place, also of numbers that lie close together far from 0; of equal numbers their
+/// value. Throws ShapeError for an empty array.
 template <class T>
 Variable<T> mean(Variable<T> x);
 template <class T>
@@ -43,7 +44,8 @@ Array<Index> argmax(Variable<T> x, Index axis, bool keepdims = false);
 template <class T>
 Array<Index> argmin(Variable<T> x, Index axis, bool keepdims = false);
 
-/// log(sum(exp(x))), without overflow.
+/// log(sum(exp(x))), without overflow. Where it is -infinity its gradient is 0; where it is infinity, infinite elements
+/// share the gradient evenly.
 template <class T>
 Variable<T> logsumexp(Variable<T> x, const Axes& axes, bool keepdims = false);
 

@@ -1,6 +1,7 @@
 // Comparisons, which yield constant 0/1 masks, and what chooses by them.
 #pragma once
 
+#include "autograd/all_or_nothing.hpp"
 #include "autograd/op.hpp"
 #include "autograd/variable.hpp"
 
@@ -149,6 +150,20 @@ Variable<T> floor(Variable<T> x);
 /// x where the mask is 0, the number elsewhere.
 template <class T>
 Variable<T> masked_fill(Variable<T> x, Variable<T> mask, double value);
+/// f(x) where the condition is not 0, `otherwise` elsewhere, with values and gradients of any order that know nothing
+/// of f elsewhere: there f is given `safe` in the place of x, and should be smooth at it. In where(greater(x, 0),
+/// log(x), y) the gradient at x = 0 is NaN, since 0 times the infinite slope of log is. f is called once; the condition
+/// is 0 or 1 for each element, and is broadcast. Also within pointwise functions.
+WENGERT_INLINE auto safe_where(const auto& condition, const auto& x, auto f, double otherwise = 0, double safe = 1) {
+  const auto call = [&] {
+    const auto hidden = equal(condition, 0);
+    return masked_fill(f(masked_fill(x, hidden, safe)), hidden, otherwise);
+  };
+  if constexpr (requires { x.tape(); })
+    return all_or_nothing(common_tape("safe_where", condition, x), call);
+  else
+    return call();
+}
 /// a + weight (b - a).
 template <class T>
 Variable<T> lerp(Variable<T> a, Variable<T> b, Variable<T> weight);

@@ -3,6 +3,8 @@
 #include "autograd/apply.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
+#include "autograd/ops/selection.hpp"
+#include "autograd/ops/shape.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {

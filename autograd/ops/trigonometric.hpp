@@ -1,6 +1,8 @@
 // Trigonometric and hyperbolic functions, element by element.
 #pragma once
 
+#include <limits>
+
 #include "autograd/op.hpp"
 #include "autograd/variable.hpp"
 
@@ -33,7 +35,7 @@ struct Tan {
 struct Asin {
   static constexpr OpInfo info{.name = "asin", .vjp_reads = Reads::inputs, .domain = {-0.9, 0.9}, .dear = true};
   WENGERT_INLINE static auto forward(const auto& x) { return asin(x); }
-  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / sqrt(1 - x * x)); }
+  WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * rsqrt(1 - x * x)); }
 };
 
 // y = acos(x),   dx = -g / sqrt(1 - x^2)
@@ -41,7 +43,7 @@ struct Acos {
   static constexpr OpInfo info{.name = "acos", .vjp_reads = Reads::inputs, .domain = {-0.9, 0.9}, .dear = true};
   WENGERT_INLINE static auto forward(const auto& x) { return acos(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) {
-    return gradients(-(g / sqrt(1 - x * x)));
+    return gradients(-(g * rsqrt(1 - x * x)));
   }
 };
 
@@ -66,13 +68,21 @@ struct Cosh {
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * sinh(x)); }
 };
 
-// t = the angle of the point (x, y),   dy = g x / (x^2 + y^2),  dx = -g y / (x^2 + y^2)
+// t = the angle of the point (x, y),   dy = g x / (x^2 + y^2),  dx = -g y / (x^2 + y^2), 0 at the origin and where an
+// operand is infinite. The squares are those of x / m and y / m, so that they neither overflow nor vanish.
 struct Atan2 {
   static constexpr OpInfo info{.name = "atan2", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
   WENGERT_INLINE static auto forward(const auto& y, const auto& x) { return atan2(y, x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& y, const auto& x) {
-    const auto scaled = g / (x * x + y * y);
-    return gradients(scaled * x, -(scaled * y));
+    const auto m = detach(maximum(abs(y), abs(x)));
+    const auto usual = equal(singular(m), 0), size = m + equal(m, 0);
+    const auto u = masked(x, usual) / size, v = masked(y, usual) / size;
+    const auto scaled = g / (size * (u * u + v * v + singular(m)));
+    return gradients(scaled * u, -(scaled * v));
+  }
+  /// 1 where the larger operand is 0 or infinite.
+  WENGERT_INLINE static auto singular(const auto& m) {
+    return equal(m, 0) + equal(m, std::numeric_limits<double>::infinity());
   }
 };
 
@@ -94,7 +104,8 @@ template <class T>
 Variable<T> sinh(Variable<T> x);
 template <class T>
 Variable<T> cosh(Variable<T> x);
-/// The angle of the point (x, y), in (-pi, pi]. Throws ShapeError when the shapes do not broadcast.
+/// The angle of the point (x, y), in (-pi, pi]. Its gradient at the origin is 0. Throws ShapeError when the shapes do
+/// not broadcast.
 template <class T>
 Variable<T> atan2(Variable<T> y, Variable<T> x);
 

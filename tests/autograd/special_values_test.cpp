@@ -85,6 +85,7 @@ TEMPLATE_TEST_CASE("gradients at kinks and ties follow the documented convention
   check_pointwise<T>(magnitude, -0.0, 0, 0);
   check_pointwise<T>(magnitude, -2, 2, -1);
   check_pointwise<T>([](auto x) { return pow(x, 0); }, 0, 1, 0);
+  check_pointwise<T>([](auto x) { return pow(x, 1); }, 0, 0, 1);
   check_pointwise<T>([](auto x) { return pow(x, 2); }, 0, 0, 0);
   check_pointwise<T>([](auto x) { return pow(x, 3); }, -2, -8, 12);
   // Against an equal constant: half of the gradient.
@@ -151,7 +152,7 @@ TEMPLATE_TEST_CASE("kinks of the activations and singular points of roots follow
   check_pointwise<T>([](auto x) { return sqrt(x); }, 0, 0, 0);
   check_pointwise<T>([](auto x) { return pow(x, x.tape().constant(x.shape(), T(2))); }, 0, 0, 0);
   check_pointwise<T>([](auto x) { return pow(x, 0 * x); }, 0, 1, 0);
-  check_pointwise<T>([](auto x) { return pow(x, x.tape().constant(x.shape(), T(0.5))); }, 0, 0, infinity);
+  check_pointwise<T>([](auto x) { return pow(x, x.tape().constant(x.shape(), T(0.5))); }, 0, 0, 0);
   check_pointwise<T>([](auto x) { return pow(x.tape().constant(x.shape(), T(0)), x); }, 2, 0, 0);
   for (const double p : {1.0, 1.5, 2.0, 3.0, infinity}) {
     INFO("p = " << p);

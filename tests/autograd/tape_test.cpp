@@ -471,7 +471,7 @@ TEST_CASE("a tape prints as a numbered list", "[tape]") {
 %11 = affine(%10, scale=2, shift=-0.5)  (3, 3)
 %12 = constant  (3)
 %13 = pow(%7, exponent=3)  (3, 3)
-%14 = affine(%13, scale=0.25, shift=0)  (3, 3)
+%14 = divided_by(%13, divisor=4)  (3, 3)
 %15 = broadcast_to(%12)  (3, 3)
 %16 = mul(%14, %15)  (3, 3)
 %17 = add(%11, %16)  (3, 3)
@@ -480,10 +480,9 @@ TEST_CASE("a tape prints as a numbered list", "[tape]") {
 %20 = permute(%18)  (2, 3)
 %21 = concat(%19, %20, axis=0)  (4, 3)
 %22 = softmax(%21, axis=1)  (4, 3)
-%23 = sum_to(%22)  (1, 3)
-%24 = affine(%23, scale=0.25, shift=0)  (1, 3)
-%25 = reshape(%17)  (9)
-%26 = greater_than(%25, threshold=0.25)  (9)
+%23 = mean(%22, axis=0)  (1, 3)
+%24 = reshape(%17)  (9)
+%25 = greater_than(%24, threshold=0.25)  (9)
 )";
   CHECK(tape.print() == expected);
   std::ostringstream out;

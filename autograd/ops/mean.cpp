@@ -1,0 +1,166 @@
+#include "autograd/ops/mean.hpp"
+
+#include "autograd/apply.hpp"
+#include "autograd/kernels/mean.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/shape.hpp"
+#include "autograd/registry.hpp"
+
+namespace autograd {
+
+namespace ops {
+
+// y = the mean of x over the axes from `first` to before `last` (kept with extent 1),   dx = g / count repeated
+struct Mean {
+  static constexpr OpInfo info{.name = "mean", .vjp_reads = Reads::neither};
+  std::size_t first, last;
+
+  kernels::Lines lines(const Shape& x) const {
+    return {x.elements(0, first), x.elements(first, last), x.elements(last, x.rank())};
+  }
+  Shape infer(Shapes inputs) const {
+    Shape shape = *inputs[0];
+    for (std::size_t axis = first; axis < last; ++axis) shape[axis] = 1;
+    return shape;
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    kernels::means(call.input().data, lines(*call.input().shape), call.output().data);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const auto [outer, extent, inner] = lines(*call.input().shape);
+    const T count = static_cast<T>(extent);
+    const Destination<T> dx = call.into();
+    for (std::size_t block = 0; block < outer; ++block) {
+      const T* const g = call.gradient().data + block * inner;
+      T* const to = dx.data + block * extent * inner;
+      for (std::size_t k = 0; k < extent; ++k)
+        for (std::size_t c = 0; c < inner; ++c) {
+          const T part = g[c] / count;
+          to[k * inner + c] = dx.accumulate ? to[k * inner + c] + part : part;
+        }
+    }
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Shape shape = call.input().shape();
+    call.add(0, broadcast_to(call.gradient() / static_cast<double>(lines(shape).extent), shape));
+  }
+  std::string attributes() const {
+    if (last == first + 1) return "axis=" + std::to_string(first);
+    return last == first ? "no axes" : "axes=" + std::to_string(first) + " to " + std::to_string(last - 1);
+  }
+};
+
+// y = x - mean of x over the axes from `first` to before `last`,   dx = g - mean of g
+struct Centered {
+  static constexpr OpInfo info{.name = "centered", .vjp_reads = Reads::neither};
+  Mean mean;
+
+  Shape infer(Shapes inputs) const { return *inputs[0]; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    kernels::centered(call.input().data, mean.lines(*call.input().shape), call.output().data, false);
+  }
+  template <class T>
+  void backward_into(Backward<T>& call) const {
+    const Destination<T> dx = call.into();
+    kernels::centered(call.gradient().data, mean.lines(*call.input().shape), dx.data, dx.accumulate);
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    call.add(0, apply(*this, call.gradient()));
+  }
+  std::string attributes() const { return mean.attributes(); }
+};
+
+}  // namespace ops
+
+namespace {
+
+/// The last run of neighbours among the first `end` axes that are in the mask; empty if none is.
+ops::Mean last_run(unsigned mask, std::size_t end) {
+  while (end > 0 && !(mask >> (end - 1) & 1u)) --end;
+  std::size_t first = end;
+  while (first > 0 && mask >> (first - 1) & 1u) --first;
+  return {first, end};
+}
+
+template <class T>
+Variable<T> mean_over(Variable<T> x, unsigned mask, bool keepdims) {
+  const Shape shape = x.shape();
+  detail::check_not_empty("mean", shape, mask);
+  ops::Mean run = last_run(mask, shape.rank());
+  Variable<T> y = apply(run, x);
+  while (run.first > 0) {
+    run = last_run(mask, run.first);
+    if (run.last > 0) y = apply(run, y);
+  }
+  return keepdims || mask == 0 ? y : reshape(y, detail::reduced(shape, mask, false));
+}
+
+}  // namespace
+
+template <class T>
+Variable<T> mean(Variable<T> x) {
+  return mean_over(x, detail::all_axes(x.shape()), false);
+}
+template <class T>
+Variable<T> mean(Variable<T> x, const Axes& axes, bool keepdims) {
+  return mean_over(x, axes.mask("mean", x.shape().rank()), keepdims);
+}
+
+template <class T>
+Variable<T> centered(Variable<T> x, const Axes& axes) {
+  const Shape shape = x.shape();
+  const unsigned mask = axes.mask("centered", shape.rank());
+  detail::check_not_empty("centered", shape, mask);
+  const ops::Mean run = last_run(mask, shape.rank());
+  if (last_run(mask, run.first).last == 0) return apply(ops::Centered{run}, x);
+  const Variable<T> almost = x - mean_over(x, mask, true);
+  return almost - mean_over(almost, mask, true);
+}
+
+#define INSTANTIATE(T)                                       \
+  template Variable<T> mean(Variable<T>);                    \
+  template Variable<T> mean(Variable<T>, const Axes&, bool); \
+  template Variable<T> centered(Variable<T>, const Axes&);
+INSTANTIATE(float)
+INSTANTIATE(double)
+#undef INSTANTIATE
+
+std::vector<RegisteredOp> mean_ops() {
+  return {{&ops::Mean::info,
+           {{"all", {{3, 5}}, [](auto x) { return mean(x[0]); }},
+            {"rows", {{3, 5}}, [](auto x) { return mean(x[0], 1); }},
+            {"columns", {{3, 40}}, [](auto x) { return mean(x[0], 0); }},
+            {"the middle", {{2, 3, 4}}, [](auto x) { return mean(x[0], 1); }},
+            {"several axes, kept",
+             {{2, 3, 4}},
+             [](auto x) {
+               return mean(x[0], {0, 2}, true);
+             }},
+            {"no axes", {{3}}, [](auto x) { return mean(x[0], Axes(std::span<const Index>())); }}},
+           {{{{0, 4}},
+             [](auto x) { return mean(x[0]); },
+             "mean: axis 0 of shape (0, 4) is empty; there is no element to reduce"}}},
+          {&ops::Centered::info,
+           {{"rows", {{3, 5}}, [](auto x) { return centered(x[0], 1); }},
+            {"columns", {{3, 40}}, [](auto x) { return centered(x[0], 0); }},
+            {"neighbours",
+             {{2, 3, 4}},
+             [](auto x) {
+               return centered(x[0], {1, 2});
+             }},
+            {"several axes",
+             {{2, 3, 4}},
+             [](auto x) {
+               return centered(x[0], {0, 2});
+             }}},
+           {{{{3, 0}},
+             [](auto x) { return centered(x[0], 1); },
+             "centered: axis 1 of shape (3, 0) is empty; there is no element to reduce"}}}};
+}
+
+}  // namespace autograd

@@ -1,0 +1,15 @@
+// Means over axes, and what is left without them.
+#pragma once
+
+#include "autograd/ops/axes.hpp"
+#include "autograd/ops/reduction.hpp"
+#include "autograd/variable.hpp"
+
+namespace autograd {
+
+/// x - mean(x) over axes, of x's shape: within about one unit in the last place of the difference, also of numbers that
+/// lie close together far from 0; exactly 0 for equal ones. Throws ShapeError for an axis without elements.
+template <class T>
+Variable<T> centered(Variable<T> x, const Axes& axes);
+
+}  // namespace autograd
