@@ -29,22 +29,33 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 
 namespace ops {
 
-/// g s, the gradient of an element whose slope is s; 0 where g is 0 and s is not finite, as it is in padding that a
-/// mask leaves out. Everything else, and every derivative of it, is that of the product.
-auto chained(const auto& g, const auto& s) { return g * masked(s, equal(s - s, 0) + (1 - equal(g, 0))); }
+/// g slope(x...), the gradient of an element; 0 where g is 0 and the slope is not finite, as it is in padding that a
+/// mask leaves out: there the slope is that of 0. Everything else, and every derivative of it, is that of the product.
+template <class Slope>
+auto chained(const auto& g, const Slope& slope, const auto&... x) {
+  const auto at_x = slope(x...);
+  const auto counts = equal(at_x - at_x, 0) + (1 - equal(g, 0));
+  return g * slope(masked(x, counts)...);
+}
 
 // y = d^2,   dd = 2 g d
 struct ElementSquaredError {
   static constexpr OpInfo info{.name = "squared_error", .vjp_reads = Reads::inputs};
   static auto forward(const auto& d) { return d * d; }
-  static auto vjp(const auto& g, const auto&, const auto& d) { return gradients(chained(g, 2 * d)); }
+  static auto vjp(const auto& g, const auto&, const auto& d) {
+    return gradients(chained(
+        g, [](const auto& d) { return 2 * d; }, d));
+  }
 };
 
 // y = |d|,   dd = g sign(d); 0 at 0
 struct AbsoluteError {
   static constexpr OpInfo info{.name = "absolute_error", .vjp_reads = Reads::inputs};
   static auto forward(const auto& d) { return abs(d); }
-  static auto vjp(const auto& g, const auto&, const auto& d) { return gradients(chained(g, sign(d))); }
+  static auto vjp(const auto& g, const auto&, const auto& d) {
+    return gradients(chained(
+        g, [](const auto& d) { return sign(d); }, d));
+  }
 };
 
 // y = d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) elsewhere,   dd = g d within [-delta, delta]
@@ -55,7 +66,10 @@ struct Huber {
     const auto size = abs(d);
     return where(greater(size, delta), (size - delta / 2) * delta, d * d * 0.5);
   }
-  auto vjp(const auto& g, const auto&, const auto& d) const { return gradients(chained(g, clip(d, -delta, delta))); }
+  auto vjp(const auto& g, const auto&, const auto& d) const {
+    return gradients(chained(
+        g, [this](const auto& d) { return clip(d, -delta, delta); }, d));
+  }
   std::string attributes() const { return attribute("delta", delta); }
 };
 
@@ -67,8 +81,9 @@ struct BinaryCrossEntropy {
   static auto limited_log(const auto& p) { return clip(log(p), -100, infinity); }
   static auto forward(const auto& p, const auto& t) { return -(t * limited_log(p) + (1 - t) * limited_log(1 - p)); }
   static auto vjp(const auto& g, const auto&, const auto& p, const auto& t) {
-    return gradients(chained(g, (p - t) / clip(p * (1 - p), 1e-12, infinity)),
-                     chained(g, limited_log(1 - p) - limited_log(p)));
+    const auto of_p = [](const auto& p, const auto& t) { return (p - t) / clip(p * (1 - p), 1e-12, infinity); };
+    const auto of_t = [](const auto& p) { return limited_log(1 - p) - limited_log(p); };
+    return gradients(chained(g, of_p, p, t), chained(g, of_t, p));
   }
 };
 
@@ -78,7 +93,9 @@ struct PositiveLogisticLoss {
   static auto below(const auto& x) { return maximum(-x, 0) + log1p(exp(-abs(x))); }
   static auto forward(const auto& x, const auto& t) { return masked(t * below(x), t); }
   static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
-    return gradients(chained(g, -(t * sigmoid(-x))), chained(g, below(x)));
+    const auto of_x = [](const auto& x, const auto& t) { return -(t * sigmoid(-x)); };
+    return gradients(chained(g, of_x, x, t), chained(
+                                                 g, [](const auto& x) { return below(x); }, x));
   }
 };
 
@@ -86,10 +103,15 @@ struct PositiveLogisticLoss {
 struct KullbackLeibler {
   static constexpr OpInfo info{.name = "kl_div", .inputs = 2, .vjp_reads = Reads::inputs, .domain = {0.1, 2}};
   /// log(t), with 1 in the place of a t that is not positive.
-  static auto safe_log(const auto& t) { return log(where(greater(t, 0), t, t - t + 1)); }
+  static auto safe_log(const auto& t) {
+    const auto positive = masked(t, greater(t, 0));
+    return log(positive + equal(positive, 0));
+  }
   static auto forward(const auto& p, const auto& t) { return masked(t * (safe_log(t) - p), greater(t, 0)); }
   static auto vjp(const auto& g, const auto&, const auto& p, const auto& t) {
-    return gradients(chained(g, -masked(t, greater(t, 0))), chained(g, masked(safe_log(t) - p + 1, greater(t, 0))));
+    const auto of_p = [](const auto& t) { return -masked(t, greater(t, 0)); };
+    const auto of_t = [](const auto& p, const auto& t) { return masked(safe_log(t) - p + 1, greater(t, 0)); };
+    return gradients(chained(g, of_p, t), chained(g, of_t, p, t));
   }
 };
 
@@ -101,8 +123,8 @@ struct SoftMargin {
     return maximum(-u, 0) + log1p(exp(-abs(u)));
   }
   static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
-    const auto slope = -sigmoid(-(t * x));
-    return gradients(chained(g, t * slope), chained(g, x * slope));
+    const auto slope = [](const auto& by, const auto& other) { return -(other * sigmoid(-(by * other))); };
+    return gradients(chained(g, slope, x, t), chained(g, slope, t, x));
   }
 };
 
@@ -111,7 +133,8 @@ struct Weighted {
   static constexpr OpInfo info{.name = "weighted", .inputs = 2, .vjp_reads = Reads::inputs};
   static auto forward(const auto& q, const auto& l) { return masked(q * l, q); }
   static auto vjp(const auto& g, const auto&, const auto& q, const auto& l) {
-    return gradients(chained(g, l), chained(g, q));
+    const auto other = [](const auto& factor) { return factor; };
+    return gradients(chained(g, other, l), chained(g, other, q));
   }
 };
 
@@ -124,7 +147,9 @@ struct LogisticLoss {
     return masked(off * x, off) + log1p(exp(-abs(x)));
   }
   static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
-    return gradients(chained(g, sigmoid(x) - t), chained(g, -x));
+    const auto of_x = [](const auto& x, const auto& t) { return sigmoid(x) - t; };
+    return gradients(chained(g, of_x, x, t), chained(
+                                                 g, [](const auto& x) { return -x; }, x));
   }
 };
 
@@ -569,8 +594,12 @@ std::vector<RegisteredOp> loss_ops() {
        {{{{3, 4}, {4}},
          [](auto x) { return reduce(x[0], x[1], Reduction::mean); },
          "reduce: a mask of shape (4) for losses of shape (3, 4); it must have their leading axes"}}},
-      {&ops::Weighted::info, samples(soft), {}},
-      {&ops::LogisticLoss::info, samples(logits), {}},
+      {&ops::Weighted::info,
+       samples(soft),
+       {{{{3, 4}, {3}},
+         [](auto x) { return cross_entropy(x[0], x[1]); },
+         "cross_entropy: logits (3, 4) and targets (3); probabilities have the shape of the logits, (..., classes)"}}},
+      {&ops::LogisticLoss::info, samples(logits), {unequal("binary_cross_entropy_with_logits", logits)}},
       {&ops::SquaredError::info, samples(mse), {unequal("mse_loss", mse)}},
       {&ops::ElementSquaredError::info,
        {{"elements", {{3, 4}, {3, 4}}, [](auto x) { return mse_loss(x[0], x[1], Reduction::none); }}},
@@ -596,7 +625,7 @@ std::vector<RegisteredOp> loss_ops() {
        {{"positive",
          {{3, 4}, {3, 4}, {4}},
          [](auto x) { return binary_cross_entropy_with_logits(x[0], x[1], Reduction::none, {}, x[2]); }}},
-       {}},
+       {unequal("binary_cross_entropy_with_logits", logits)}},
       {&ops::KullbackLeibler::info, samples(divergence, {0.1, 2}), {unequal("kl_div", divergence)}},
       {&ops::SoftMargin::info, samples(margin), {unequal("soft_margin_loss", margin)}},
       rows,
