@@ -22,6 +22,9 @@ namespace {
 constexpr std::array activations{"", "tanh", "relu", "sigmoid", "softmax", "elu"};  // in the order of Activation
 constexpr std::array kinds{"LSTM", "GRU", "RNN", "Linear"};                         // in the order of Layer::Kind
 
+/// The attribute of a model that is no row of layers, in files that hold any arrays: why.
+constexpr const char* told = "refusal";
+
 /// Where the arrays of a module are.
 struct Found {
   std::string prefix;  ///< with its dot
@@ -114,18 +117,23 @@ class Collector {
     return {sized(std::move(layer))};
   }
 
-  /// Throws ValueError for an array of no layer, and for a module that computes what no description says.
+  /// Throws ValueError for a module that computes what no description says, which tells more than the arrays that it
+  /// leaves, and for an array of no layer.
   void check_all_known() const {
+    for (const auto& [path, description] : weights_.modules) {
+      if (!description.type.empty()) continue;
+      if (const auto refusal = attribute(description, told)) throw ValueError(refusal->text);
+      throw ValueError(
+          shown_path(path) + " computes what no description says" +
+          (description.attributes.empty() ? "" : " (" + description.attributes[0].text + ")") + only_layers +
+          ". If its parts feed one another and it computes nothing else, describe() of type \"Sequential\" "
+          "says so");
+    }
     for (const auto& [name, tensor] : weights_.tensors)
       if (!taken_.contains(name))
         throw ValueError(name + " " + to_string(tensor.shape) +
                          " belongs to no LSTM, GRU, RNN or Linear layer; only these, one after the other, can be "
                          "converted to programs that run them");
-    for (const auto& [path, description] : weights_.modules)
-      if (description.type.empty())
-        throw ValueError(shown_path(path) + " computes what no description says" +
-                         (description.attributes.empty() ? "" : " (" + description.attributes[0].text + ")") +
-                         only_layers);
   }
 
  private:
@@ -149,7 +157,8 @@ class Collector {
         continue;
       if (description.type == "Recurrent" && path == prefix + "cell" && find_module(path)->type.ends_with("Cell"))
         continue;
-      throw ValueError(shown(path) + " is a part of " + shown_path(outer) + " of type " + shown(description.type) +
+      const std::string part = shown(path) + " of type " + shown(find_module(path)->type);
+      throw ValueError(part + " is a part of " + shown_path(outer) + " of type " + shown(description.type) +
                        ", which computes with it what no description says" + only_layers);
     }
   }
@@ -351,7 +360,7 @@ std::vector<std::pair<std::string, Description>> untold_by_names(const Weights& 
   try {
     layers = described_layers(described);
   } catch (const ValueError& error) {
-    return {{"", Description{"", {{"reason", error.what()}}}}};
+    return {{"", Description{"", {{told, error.what()}}}}};
   }
   const auto same = [](const Layer& a, const Layer& b) {
     return a.kind == b.kind && a.kind != Layer::Kind::rnn && a.name == b.name && a.cell == b.cell &&

@@ -225,11 +225,35 @@ void add_layers() {
   }
   add("Linear", 3, {}, nn::Linear<double>(3, 2, generator), call);
   add("Linear without bias", 3, {}, nn::Linear<double>(3, 2, generator, false), call);
-  add("RecurrentLayers", 3, {"the model"},
-      nn::RecurrentLayers<double, nn::LSTMCell<double>>(
-          "mine", {.input_size = 3, .hidden_size = 4}, 4,
-          [](std::size_t in) { return nn::LSTMCell<double>({.input_size = in, .hidden_size = 4}, generator); }),
-      output);
+  const auto layered = [](const std::string& name, std::vector<std::string> refusal, auto make) {
+    using Cell = decltype(make(std::size_t{}));
+    const auto add_with = [&](const std::string& option, std::size_t features, bool residual,
+                              std::vector<std::string> names) {
+      add("RecurrentLayers " + name + option, features, std::move(names),
+          nn::RecurrentLayers<double, Cell>(
+              "mine", {.input_size = features, .hidden_size = 4, .num_layers = 2, .residual = residual}, 4, make),
+          output);
+    };
+    add_with("", 3, false, std::move(refusal));
+    add_with(" residual", 4, true, {"the model"});
+  };
+  // Without a description: they are tried, and are the layers that their names say or none.
+  layered("LSTMCell", {},
+          [](std::size_t in) { return nn::LSTMCell<double>({.input_size = in, .hidden_size = 4}, generator); });
+  layered("GRUCell", {},
+          [](std::size_t in) { return nn::GRUCell<double>({.input_size = in, .hidden_size = 4}, generator); });
+  layered("GRUResetBeforeCell", {"the model"}, [](std::size_t in) {
+    return nn::GRUResetBeforeCell<double>({.input_size = in, .hidden_size = 4}, generator);
+  });
+  layered("RNNCell relu", {"the model"}, [](std::size_t in) {
+    return nn::RNNCell<double>({.input_size = in, .hidden_size = 4}, generator, nn::Nonlinearity::relu);
+  });
+  layered("a user's cell", {"the model"}, [](std::size_t in) {
+    return UserCell{4, nn::Linear<double>(in + 4, 4, generator)};
+  });
+  layered("a user's cell with PyTorch's names", {"the model"}, [](std::size_t in) {
+    return OwnEquations("mine", 1, nn::CellOptions{.input_size = in, .hidden_size = 4}, generator);
+  });
 }
 
 void add_cells() {
