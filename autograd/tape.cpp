@@ -514,7 +514,8 @@ void Tape<T>::replay() {
 
 template <class T>
 void Tape<T>::compute(const Step<T>& step) {
-  auto& operands = scratch(step.input_count).operands;
+  auto& operands = scratch_.operands;  // not scratch(): nothing is being recorded, and the tape may be closed
+  operands.resize(step.input_count);
   results_.resize(step.output_count);
   for (std::size_t k = 0; k < step.input_count; ++k) {
     const Slot<T>& slot = slots_[input(step, k)];
@@ -737,9 +738,11 @@ template <class T>
 void Tape<T>::allocate_gradient(SlotId id) {
   Slot<T>& slot = slots_[id];
   if (slot.parameter) {
-    // Over zeros it is stored at once: if the sweep fails, they were zeros.
+    // To zeros it is added at once: if the sweep fails, they were zeros.
     T* const grad = apart_ ? nullptr : binding_of(id)->parameter->grad.data();
-    slot.gradient = grad && is_zero(grad, slot.size) ? grad : gradients_.template allocate<T>(slot.size);
+    const bool at_once = grad && is_zero(grad, slot.size);
+    slot.gradient = at_once ? grad : gradients_.template allocate<T>(slot.size);
+    if (at_once) slot.defined = sweep_;
   } else if (slot.series && !slot.watched) {
     Series& series = series_[slot.series - 1];
     if (series.allocated != sweep_) allocate_gradients(series);

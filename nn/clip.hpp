@@ -2,9 +2,9 @@
 #pragma once
 
 #include <cstddef>
-#include <unordered_set>
 #include <vector>
 
+#include "autograd/keyed_list.hpp"
 #include "nn/optimizer.hpp"
 
 namespace nn {
@@ -43,9 +43,17 @@ void clamp(T* values, std::size_t size, double limit);
 /// f(parameter) for each parameter of a list or a module, a shared or repeated one once.
 template <class T, class F>
 void each_parameter(const std::vector<Parameter<T>*>& parameters, F f) {
-  std::unordered_set<const void*> seen;
-  for (Parameter<T>* parameter : parameters)
-    if (seen.insert(parameter).second) f(*parameter);
+  struct Seen {
+    const void* parameter;
+    std::size_t key() const { return reinterpret_cast<std::size_t>(parameter); }
+  };
+  thread_local autograd::KeyedList<Seen> seen;  // keeps its memory from one training step to the next
+  seen.cut(0);
+  for (Parameter<T>* parameter : parameters) {
+    if (seen.find(Seen{parameter}.key(), [](const Seen&) { return true; }) != seen.none) continue;
+    seen.push_back({parameter});
+    f(*parameter);
+  }
 }
 template <Module M, class F>
 void each_parameter(M& module, F f) {

@@ -80,11 +80,11 @@ Variable<T> lerp(Variable<T> a, Variable<T> b, Variable<T> weight) {
 
 template <class T>
 Variable<T> maximum(Variable<T> x, double bound) {
-  return maximum(x, tape_of("maximum", x).constant(Shape{}, static_cast<T>(bound)));
+  return maximum(x, common_tape("maximum", x).constant(Shape{}, static_cast<T>(bound)));
 }
 template <class T>
 Variable<T> minimum(Variable<T> x, double bound) {
-  return minimum(x, tape_of("minimum", x).constant(Shape{}, static_cast<T>(bound)));
+  return minimum(x, common_tape("minimum", x).constant(Shape{}, static_cast<T>(bound)));
 }
 
 #define INSTANTIATE(T)                                                \
