@@ -195,8 +195,16 @@ void take_sample_rate(Network& network, const std::string& where) {
 
 Network read_network(const dialects::Input& input, Dialect dialect, const ImportOptions& options) {
   Network network;
+  const auto refuse_order = [&](bool told) {
+    if (told && !options.order.empty())
+      throw FormatError(input.where() +
+                        ": the file says itself in which order its layers are, and takes no other (convert --order, "
+                        "ImportOptions::order)");
+  };
+  refuse_order(!holds_names(dialect));
   if (holds_names(dialect)) {
     const Weights weights = read_weights(input, dialect);
+    refuse_order(!weights.modules.empty());
     try {
       network = network_of(weights, options.order);
     } catch (const ValueError& error) {

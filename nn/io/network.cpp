@@ -54,7 +54,7 @@ class Collector {
   std::vector<Found> described() const {
     std::vector<Found> result;
     for (const auto& [path, description] : weights_.modules) {
-      if (description.type.empty()) continue;  // not described, see check_described()
+      if (description.type.empty()) continue;  // see check_described()
       require_known_place(path);
       std::string type = description.type;
       if (type == "Sequential" || type == "Dropout") continue;  // a row of its parts; the identity outside training
@@ -117,18 +117,22 @@ class Collector {
     return {sized(std::move(layer))};
   }
 
-  /// Throws ValueError for a module that computes what no description says, which tells more than the arrays that it
-  /// leaves, and for an array of no layer.
-  void check_all_known() const {
+  /// Throws ValueError for a module that computes what no description says.
+  void check_described() const {
     for (const auto& [path, description] : weights_.modules) {
       if (!description.type.empty()) continue;
       if (const auto refusal = attribute(description, told)) throw ValueError(refusal->text);
-      throw ValueError(
-          shown_path(path) + " computes what no description says" +
-          (description.attributes.empty() ? "" : " (" + description.attributes[0].text + ")") + only_layers +
-          ". If its parts feed one another and it computes nothing else, describe() of type \"Sequential\" "
-          "says so");
+      const bool tried = !description.attributes.empty();
+      const std::string own = own_array(path);
+      throw ValueError(shown_path(path) + (own.empty() ? "" : ", with " + own + ",") +
+                       " computes what no description says" +
+                       (tried ? " (" + description.attributes[0].text + ")" : "") + only_layers +
+                       (tried ? "" : "; describe() of type \"Sequential\" says of a row of its parts that it is one"));
     }
+  }
+
+  /// Throws ValueError for an array of no layer.
+  void check_all_taken() const {
     for (const auto& [name, tensor] : weights_.tensors)
       if (!taken_.contains(name))
         throw ValueError(name + " " + to_string(tensor.shape) +
@@ -142,6 +146,15 @@ class Collector {
       "native, state_dict and safetensors hold its parameters";
 
   static std::string shown_path(const std::string& path) { return path.empty() ? "the model" : shown(path); }
+
+  /// The first array of a module that is in no module within it; empty if there is none.
+  std::string own_array(const std::string& path) const {
+    const std::string prefix = path.empty() ? path : path + ".";
+    for (const auto& [name, tensor] : weights_.tensors)
+      if (name.starts_with(prefix) && name.find('.', prefix.size()) == std::string::npos)
+        return name + " " + to_string(tensor.shape);
+    return {};
+  }
 
   const Description* find_module(const std::string& path) const {
     for (const auto& [own, description] : weights_.modules)
@@ -264,10 +277,11 @@ class Collector {
 
 std::vector<Layer> described_layers(const Weights& weights) {
   Collector collector(weights);
+  collector.check_described();
   std::vector<Layer> result;
   for (const Found& found : collector.described())
     for (Layer& layer : collector.layers(found)) result.push_back(std::move(layer));
-  collector.check_all_known();
+  collector.check_all_taken();
   return result;
 }
 
@@ -282,7 +296,7 @@ std::vector<Layer> guessed_layers(const Weights& weights, const std::vector<std:
     const std::vector<Layer>& layers = modules.back();
     parts.push_back({layers.front().name, layers.front().input_size, layers.back().output_size()});
   }
-  collector.check_all_known();
+  collector.check_all_taken();
   const auto joined_up = [&](const std::vector<std::size_t>& order) {
     std::vector<Layer> layers;
     for (const std::size_t k : order) layers.insert(layers.end(), modules[k].begin(), modules[k].end());

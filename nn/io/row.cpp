@@ -45,7 +45,11 @@ std::vector<double> trial_values(const std::string& name, const Shape& shape) {
 }
 
 std::pair<Likeness, std::string> compare_with_row(const Weights& weights, const Run& run) {
-  if (!run) return {Likeness::not_run, "no operator() of it takes a Variable alone"};
+  const auto not_run = [](const std::string& why) {
+    return std::pair(Likeness::not_run,
+                     why + "; describe() of type \"Sequential\" says of a row of its parts that it is one");
+  };
+  if (!run) return not_run("no operator() of it takes a Variable alone");
   Network network;
   try {
     network = network_of(weights);
@@ -61,7 +65,7 @@ std::pair<Likeness, std::string> compare_with_row(const Weights& weights, const 
   for (const Shape& shape : {Shape{steps, 1, features}, Shape{1, steps, features}, Shape{steps, features}}) {
     try {
       const std::optional<Tensor> answer = run({shape, input.values});
-      if (!answer) return {Likeness::not_run, "it answers with no Variable, and with nothing that has one as output"};
+      if (!answer) return not_run("it answers with no Variable, and with nothing that has one as output");
       if (difference(*answer, row) <= allowed) return {Likeness::like, ""};
       ran = true;
     } catch (const std::exception& error) {
@@ -69,7 +73,7 @@ std::pair<Likeness, std::string> compare_with_row(const Weights& weights, const 
     }
   }
   if (ran) return {Likeness::unlike, "it does not answer as its layers in a row do"};
-  return {Likeness::not_run, "it could not be run: " + failure};
+  return not_run("it could not be run: " + failure);
 }
 
 }  // namespace nn::io::detail

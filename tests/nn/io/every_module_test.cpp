@@ -40,6 +40,22 @@ struct UserCell {
   static void visit(auto& self, auto&& visitor) { visitor("mix", self.mix); }
 };
 
+/// Of layers that would make a row.
+struct UserGates {
+  nn::Linear<double> a, b, c, d;
+  V operator()(V x, V h) {
+    const V f = sigmoid(a(x) + b(h));
+    return (1 - f) * h + f * tanh(c(x) + d(f * h));
+  }
+  V zero_state(Tape<double>& tape, std::size_t batch) const { return tape.constant({batch, 4}, 0); }
+  static void visit(auto& self, auto&& visitor) {
+    visitor("a", self.a);
+    visitor("b", self.b);
+    visitor("c", self.c);
+    visitor("d", self.d);
+  }
+};
+
 /// With parameters under PyTorch's names, but equations of its own.
 struct OwnEquations : nn::RecurrentWeights<double> {
   using RecurrentWeights::RecurrentWeights;
@@ -337,6 +353,13 @@ void add_models() {
       holder(nn::Recurrent<UserCell>(UserCell{4, nn::Linear<double>(6, 4, generator)}),
              nn::Linear<double>(4, 1, generator)),
       in_a_row);
+  const auto gates = [] {
+    const auto layer = [] { return nn::Linear<double>(4, 4, generator); };
+    return holder(nn::Recurrent<UserGates>(UserGates{layer(), layer(), layer(), layer()}),
+                  nn::Linear<double>(4, 1, generator));
+  };
+  add("a user's gates in a model", 4, {"part_a.cell"}, gates(), in_a_row);
+  add("a user's gates in a model that runs itself", 4, {"the model", "part_a.cell"}, called(gates(), in_a_row), call);
   add("a user's cell run by hand", 2, {"part_a"},
       holder(UserCell{4, nn::Linear<double>(6, 4, generator)}, nn::Linear<double>(4, 1, generator)), [](auto& m, V x) {
         auto& cell = m.template part<0>();

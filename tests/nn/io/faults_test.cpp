@@ -232,6 +232,10 @@ TEST_CASE("shapes tell the order, or the file is refused unless the order is giv
   CHECK_THROWS_WITH(nn::io::read(open, {}, {.order = {"out", "fc1"}}),
                     ContainsSubstring("must name each of fc1,lstm,out once"));
   CHECK_THROWS_WITH(nn::io::read(open, {}, {.order = {"out", "fc1", "fc1"}}), ContainsSubstring("must name each"));
+  for (const Dialect told : {Dialect::native, Dialect::keras}) {
+    const auto file = nn::io::write(random_network(3, {{linear, 1}}), told, "m")[0].bytes;
+    CHECK_THROWS_WITH(nn::io::read(file, told, {.order = {"linear"}}), ContainsSubstring("takes no other"));
+  }
   CHECK_THROWS_AS(nn::io::read(state_dict({{"a", {1, 2}}, {"b", {1, 2}}}), {}, {.order = {"b", "a"}}), FormatError);
   // One input and one output: the head may come first, too.
   const auto sorted = nlohmann::json::parse(nn::io::write(good(), Dialect::state_dict, "x")[0].bytes).dump();

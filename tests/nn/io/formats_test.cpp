@@ -474,7 +474,8 @@ TEMPLATE_TEST_CASE("modules in and out of every format", "", float, double) {
   save_safetensors(small, path, {.metadata = {{"a", "b"}}});
   load_safetensors(fresh, path);
   CHECK(saved::bits(fresh) == saved::bits(small));
-  CHECK_THROWS_WITH(save_rtneural(small, path), ContainsSubstring("save_rtneural: w (2, 3) belongs to no LSTM"));
+  CHECK_THROWS_WITH(save_rtneural(small, path),
+                    ContainsSubstring("save_rtneural: the model, with w (2, 3), computes what no description says"));
 
   // What does not fit leaves the model as it was.
   const std::string before = saved::state(model);
