@@ -40,11 +40,13 @@ class Backward {
   std::size_t inputs() const { return step_.input_count; }
   std::size_t outputs() const { return step_.output_count; }
   Operand<const T> input(std::size_t k = 0) const { return operand(tape_.slot(tape_.input(step_, k))); }
-  Operand<const T> output(std::size_t k = 0) const { return operand(tape_.slot(step_.first_output + k)); }
+  Operand<const T> output(std::size_t k = 0) const {
+    return operand(tape_.slot(static_cast<SlotId>(step_.first_output + k)));
+  }
   /// False for an output that the loss does not depend on: its gradient is absent.
-  bool has_gradient(std::size_t k = 0) const { return tape_.has_gradient(step_.first_output + k); }
+  bool has_gradient(std::size_t k = 0) const { return tape_.has_gradient(static_cast<SlotId>(step_.first_output + k)); }
   Operand<const T> gradient(std::size_t k = 0) const {
-    const Slot<T>& slot = tape_.slot(step_.first_output + k);
+    const Slot<T>& slot = tape_.slot(static_cast<SlotId>(step_.first_output + k));
     return {slot.gradient, slot.shape};
   }
   /// Whether input k wants a gradient. Ask before into().

@@ -19,6 +19,17 @@
 #define WENGERT_FLATTEN [[gnu::flatten, gnu::noinline]]
 #endif
 
+// Around what a program inlines from us: GCC 12 warns there of its own AVX-512 header (GCC bug 105593).
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#define WENGERT_QUIET_BEGIN                                                                  \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wmaybe-uninitialized\"") \
+      _Pragma("GCC diagnostic ignored \"-Wuninitialized\"")
+#define WENGERT_QUIET_END _Pragma("GCC diagnostic pop")
+#else
+#define WENGERT_QUIET_BEGIN
+#define WENGERT_QUIET_END
+#endif
+
 namespace autograd {
 
 /// What a vjp reads besides the output gradient. The tape need not keep the rest.

@@ -35,8 +35,8 @@ struct Block {
   Block() = default;
   explicit Block(Variable<T> whole) : source(whole) {}
   explicit Block(Donated<T> whole) : source(whole.x), donated(true) {}
-  Block(Variable<T> source, std::size_t start, std::size_t columns, bool donated = false)
-      : source(source), start(start), columns(columns), donated(donated) {}
+  Block(Variable<T> of, std::size_t first, std::size_t count, bool given_away = false)
+      : source(of), start(first), columns(count), donated(given_away) {}
 
   Shape shape() const {
     Shape own = source.shape();

@@ -36,7 +36,7 @@ class Recorder {
   std::size_t inputs() const { return step_.input_count; }
   std::size_t outputs() const { return step_.output_count; }
   Variable<T> input(std::size_t k = 0) const { return tape_.handle(tape_.input(step_, k)); }
-  Variable<T> output(std::size_t k = 0) const { return tape_.handle(step_.first_output + k); }
+  Variable<T> output(std::size_t k = 0) const { return tape_.handle(static_cast<SlotId>(step_.first_output + k)); }
 
   /// False for an output that the differentiated value does not depend on: its gradient is absent.
   bool has_gradient(std::size_t k = 0) const { return k < count_ && static_cast<bool>(gradients_[k]); }

@@ -24,8 +24,8 @@ struct Sample {
 
   /// `call` takes a span of Variables of either type.
   template <class F>
-  Sample(std::string description, std::vector<Shape> inputs, F call, Interval domain = {-2, 2})
-      : description(std::move(description)), inputs(std::move(inputs)), call(call), call_float(call), domain(domain) {}
+  Sample(std::string what, std::vector<Shape> shapes, F f, Interval drawn_from = {-2, 2})
+      : description(std::move(what)), inputs(std::move(shapes)), call(f), call_float(f), domain(drawn_from) {}
 };
 
 /// A call that has to throw exactly this text.

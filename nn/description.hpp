@@ -18,13 +18,13 @@ struct Attribute {
   std::string text = {};  ///< of a text
   double number = 0;      ///< of a number; 0 or 1 for a truth value
 
-  Attribute(std::string name, std::string text) : name(std::move(name)), text(std::move(text)) {}
+  Attribute(std::string key, std::string value) : name(std::move(key)), text(std::move(value)) {}
 
   template <class N>
-  requires std::is_arithmetic_v<N> Attribute(std::string name, N number)
-      : name(std::move(name)),
+  requires std::is_arithmetic_v<N> Attribute(std::string key, N value)
+      : name(std::move(key)),
         kind(std::is_same_v<N, bool> ? Kind::truth : Kind::number),
-        number(static_cast<double>(number)) {}
+        number(static_cast<double>(value)) {}
 
   friend bool operator==(const Attribute&, const Attribute&) = default;
 };

@@ -18,7 +18,7 @@ struct Dropout {
   bool training = true;
 
   /// Throws ValueError unless 0 <= probability < 1.
-  explicit Dropout(double probability) : probability(probability) {
+  explicit Dropout(double p) : probability(p) {
     if (!(probability >= 0 && probability < 1))
       throw autograd::ValueError("dropout: the probability must be in [0, 1), got " +
                                  autograd::fixed_text(probability));

@@ -30,8 +30,8 @@ struct GRUCell : RecurrentWeights<T> {
   GateNonlinearities nonlinearities;
 
   /// Throws ValueError for a size of 0.
-  GRUCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
-      : RecurrentWeights<T>("gru", 3, options, generator), nonlinearities(nonlinearities) {}
+  GRUCell(const CellOptions& options, Generator& generator, const GateNonlinearities& functions = {})
+      : RecurrentWeights<T>("gru", 3, options, generator), nonlinearities(functions) {}
 
   /// x W_ihᵀ + b_ih, for a step (batch, I) or a whole sequence (time, batch, I).
   Variable<T> project(Variable<T> x) { return product(x, this->weight_ih, this->bias_ih); }
@@ -69,8 +69,8 @@ struct GRUResetBeforeCell : RecurrentWeights<T> {
   GateNonlinearities nonlinearities;
 
   /// Throws ValueError for a size of 0.
-  GRUResetBeforeCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
-      : RecurrentWeights<T>("gru", 3, options, generator), nonlinearities(nonlinearities) {}
+  GRUResetBeforeCell(const CellOptions& options, Generator& generator, const GateNonlinearities& functions = {})
+      : RecurrentWeights<T>("gru", 3, options, generator), nonlinearities(functions) {}
 
   /// The next state (batch, H), from a projected input (batch, 3H), which has both biases.
   Variable<T> step(Variable<T> projected, Variable<T> h) {
@@ -117,7 +117,7 @@ class GRU : public HiddenLayers<T, GRUCell<T>> {
  public:
   /// Drawn in the order of visit(). Throws ValueError for a size or a number of layers of 0, or a dropout outside
   /// [0, 1); ShapeError for a residual connection between different numbers of features.
-  GRU(const LayersOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {});
+  GRU(const LayersOptions& options, Generator& generator, const GateNonlinearities& functions = {});
 
   Description describe() const {
     const LayersOptions& o = this->options();

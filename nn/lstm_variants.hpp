@@ -28,8 +28,8 @@ struct PeepholeLSTMCell : RecurrentWeights<T> {
   GateNonlinearities nonlinearities;
 
   /// The peepholes start as the weights do. Throws ValueError for a size of 0.
-  PeepholeLSTMCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
-      : RecurrentWeights<T>("peephole_lstm", 4, options, generator), nonlinearities(nonlinearities) {
+  PeepholeLSTMCell(const CellOptions& options, Generator& generator, const GateNonlinearities& functions = {})
+      : RecurrentWeights<T>("peephole_lstm", 4, options, generator), nonlinearities(functions) {
     const std::size_t hidden = options.hidden_size;
     for (Parameter<T>* peephole : {&peephole_i, &peephole_f, &peephole_o})
       *peephole = Parameter<T>(uniform_fan<T>({hidden}, hidden, generator));
@@ -84,8 +84,8 @@ struct CoupledLSTMCell : RecurrentWeights<T> {
   GateNonlinearities nonlinearities;
 
   /// Throws ValueError for a size of 0.
-  CoupledLSTMCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
-      : RecurrentWeights<T>("coupled_lstm", 3, options, generator), nonlinearities(nonlinearities) {}
+  CoupledLSTMCell(const CellOptions& options, Generator& generator, const GateNonlinearities& functions = {})
+      : RecurrentWeights<T>("coupled_lstm", 3, options, generator), nonlinearities(functions) {}
 
   /// The next state, from a projected input (batch, 3H), which is donated.
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {

@@ -19,8 +19,8 @@ struct MinimalGatedCell : RecurrentWeights<T> {
   GateNonlinearities nonlinearities;
 
   /// Throws ValueError for a size of 0.
-  MinimalGatedCell(const CellOptions& options, Generator& generator, const GateNonlinearities& nonlinearities = {})
-      : RecurrentWeights<T>("minimal_gated", 2, options, generator), nonlinearities(nonlinearities) {}
+  MinimalGatedCell(const CellOptions& options, Generator& generator, const GateNonlinearities& functions = {})
+      : RecurrentWeights<T>("minimal_gated", 2, options, generator), nonlinearities(functions) {}
 
   /// The next state (batch, H), from a projected input (batch, 2H).
   Variable<T> step(Variable<T> projected, Variable<T> h) {

@@ -136,7 +136,7 @@ struct Recurrent {
   RecurrentOptions options;
 
   /// Throws ValueError for a dropout outside [0, 1).
-  explicit Recurrent(C cell, const RecurrentOptions& options = {}) : cell(std::move(cell)), options(options) {
+  explicit Recurrent(C of, const RecurrentOptions& how = {}) : cell(std::move(of)), options(how) {
     detail::check_dropout("recurrent", "input_dropout", options.input_dropout);
     detail::check_dropout("recurrent", "recurrent_dropout", options.recurrent_dropout);
   }

@@ -16,8 +16,8 @@ struct RNNCell : RecurrentWeights<T> {
   Nonlinearity nonlinearity;
 
   /// Throws ValueError for a size of 0.
-  RNNCell(const CellOptions& options, Generator& generator, Nonlinearity nonlinearity = Nonlinearity::tanh)
-      : RecurrentWeights<T>("rnn", 1, options, generator), nonlinearity(nonlinearity) {}
+  RNNCell(const CellOptions& options, Generator& generator, Nonlinearity function = Nonlinearity::tanh)
+      : RecurrentWeights<T>("rnn", 1, options, generator), nonlinearity(function) {}
 
   /// The next state (batch, H), from a projected input (batch, H), which is donated.
   Variable<T> step(Variable<T> projected, Variable<T> h) {
@@ -42,7 +42,7 @@ class RNN : public HiddenLayers<T, RNNCell<T>> {
  public:
   /// Drawn in the order of visit(). Throws ValueError for a size or a number of layers of 0, or a dropout outside
   /// [0, 1); ShapeError for a residual connection between different numbers of features.
-  RNN(const LayersOptions& options, Generator& generator, Nonlinearity nonlinearity = Nonlinearity::tanh);
+  RNN(const LayersOptions& options, Generator& generator, Nonlinearity function = Nonlinearity::tanh);
 
   Description describe() const {
     const LayersOptions& o = this->options();

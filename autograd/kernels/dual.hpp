@@ -93,9 +93,9 @@ struct Dual {
   std::array<Lane<R>, slope_count> slopes;
   kernels::Memo<R>* memo;
 
-  [[gnu::always_inline]] Dual(Lane<R> value, kernels::Memo<R>* memo) : value(value), memo(memo) {}
-  [[gnu::always_inline]] Dual(Lane<R> value, Lane<R> slope, kernels::Memo<R>* memo) requires(slope_count == 1)
-      : value(value), slopes{slope}, memo(memo) {}
+  [[gnu::always_inline]] Dual(Lane<R> of, kernels::Memo<R>* known) : value(of), memo(known) {}
+  [[gnu::always_inline]] Dual(Lane<R> of, Lane<R> slope, kernels::Memo<R>* known) requires(slope_count == 1)
+      : value(of), slopes{slope}, memo(known) {}
   /// Member by member: a compiler that copies the whole thing leaves it in memory.
   [[gnu::always_inline]] Dual(const Dual& other) : value(other.value), memo(other.memo) {
     for (std::size_t k = 0; k < slope_count; ++k) slopes[k] = other.slopes[k];

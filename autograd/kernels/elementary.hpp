@@ -21,6 +21,7 @@
 -freciprocal-math, -fno-signed-zeros, -ffinite-math-only); set_source_files_properties() sets flags for single files."
 #endif
 
+WENGERT_QUIET_BEGIN
 namespace autograd::kernels {
 
 // All of them rest on one reduction:  x = n ln 2 + r,  |r| <= ln(2) / 2,  e^x = 2^n e^r.
@@ -188,3 +189,4 @@ WENGERT_INLINE B log1p(const B& x) {
 }
 
 }  // namespace autograd::kernels
+WENGERT_QUIET_END

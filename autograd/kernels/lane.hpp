@@ -14,6 +14,7 @@
 #include "autograd/kernels/instruction_set.hpp"
 #include "autograd/op.hpp"
 
+WENGERT_QUIET_BEGIN
 namespace autograd {
 
 /// A register with exactly the functions the tape has, so that a rule that compiles on lanes compiles on Variables.
@@ -536,3 +537,4 @@ WENGERT_INLINE void store_some(Simd<T> lane, T* to, std::size_t count) {
 }  // namespace WENGERT_INSTRUCTION_SET
 }  // namespace detail
 }  // namespace autograd
+WENGERT_QUIET_END

@@ -10,6 +10,7 @@
 
 #include "autograd/kernels/dual.hpp"
 
+WENGERT_QUIET_BEGIN
 namespace autograd::kernels {
 
 /// How an operand lies in memory: element (row, column) is at offset + row * row_step + (column, unless it is
@@ -298,3 +299,4 @@ WENGERT_FLATTEN void pointwise_backward(const F& f, const std::array<const T*, M
 
 }  // namespace WENGERT_INSTRUCTION_SET
 }  // namespace autograd::kernels
+WENGERT_QUIET_END

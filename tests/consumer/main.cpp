@@ -27,8 +27,8 @@ struct Cell {
   std::size_t hidden;
   nn::Linear<T> mix;
 
-  Cell(std::size_t input, std::size_t hidden, nn::Generator& generator)
-      : hidden(hidden), mix(input + hidden, hidden, generator) {}
+  Cell(std::size_t input, std::size_t size, nn::Generator& generator)
+      : hidden(size), mix(input + size, size, generator) {}
   Variable<T> operator()(Variable<T> x, Variable<T> h) { return tanh(mix(autograd::concat({x, h}, 1))); }
   Variable<T> zero_state(Tape<T>& tape, std::size_t batch) const { return tape.constant({batch, hidden}, T(0)); }
   static void visit(auto& self, auto&& visitor) { visitor("mix", self.mix); }
