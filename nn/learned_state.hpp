@@ -26,7 +26,7 @@ class LearnedState {
   explicit LearnedState(C one) : cell(std::move(one)) {
     Tape<T> tape;
     components(cell.zero_state(tape, 1), [&](Variable<T> zeros) {
-      Shape shape;
+      autograd::Shape shape;
       for (std::size_t axis = 1; axis < zeros.shape().rank(); ++axis) shape.push_back(zeros.shape()[axis]);
       initial.emplace_back(autograd::zeros<T>(shape));
       return zeros;

@@ -26,7 +26,7 @@ struct MinimalGatedCell : RecurrentWeights<T> {
   Variable<T> step(Variable<T> projected, Variable<T> h) {
     Tape<T>& tape = autograd::tape_of("minimal_gated_cell", projected);
     const Variable<T> weight = tape.parameter(this->weight_hh);
-    const Index hidden = static_cast<Index>(this->hidden_size());
+    const autograd::Index hidden = static_cast<autograd::Index>(this->hidden_size());
     const auto [xf, xn] = autograd::blocks<2>(projected);
     const auto [f, fh] = forget(nonlinearities, xf, linear(h, slice(weight, 0, 0, hidden)), h);
     return mix(nonlinearities, xn, linear(fh, slice(weight, 0, hidden, 2 * hidden)), f, h);
