@@ -15,6 +15,9 @@ std::size_t during(const auto& f) {
   return count() - before;
 }
 
+/// How many of operator new's are there and not deleted yet. (An array's memory is xtensor's allocator's.)
+std::size_t live();
+
 /// The n-th allocation from now on fails, once; 0: none does.
 void fail(std::size_t n);
 

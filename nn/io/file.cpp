@@ -68,10 +68,9 @@ bool is_temporary_name(const fs::path& path, const fs::path& target) {
 /// What processes have left that were killed while they wrote `target`. A folder that can not be listed keeps it.
 void remove_leftovers(const fs::path& target) {
   const fs::path folder = target.parent_path();
-  std::error_code error;
-  for (fs::directory_iterator entry(folder.empty() ? "." : folder, error), end; !error && entry != end;
-       entry.increment(error))
-    if (is_temporary_name(entry->path(), target)) detail::remove_abandoned(entry->path());
+  detail::for_each_name(folder, [&](const fs::path& name) {
+    if (is_temporary_name(name, target)) detail::remove_abandoned(folder / name);
+  });
 }
 
 std::unique_ptr<detail::NewFile> new_file_for(const fs::path& target) {
@@ -96,7 +95,7 @@ void require_replaceable(const fs::path& path, fs::file_type type) {
 class Replacement {
  public:
   Replacement(const fs::path& path, std::string_view contents, const fs::path& previous = {})
-      : what_("can not write " + path.string()), target_(linked_file(path)) {
+      : what_("can not write " + path.string()), target_(linked_file(path)), folder_(target_.parent_path()) {
     reported<autograd::Error>(what_, [&] {
       const fs::file_type type = fs::status(target_).type();
       require_replaceable(path, type);
@@ -119,13 +118,13 @@ class Replacement {
         if (!previous_.empty()) fs::rename(previous_, target_, error);
         throw;
       }
-      detail::sync_folder(target_.parent_path());
+      detail::sync_folder(folder_);
     });
   }
 
  private:
   std::string what_;
-  fs::path target_, previous_;
+  fs::path target_, folder_, previous_;  // made beforehand: put_in_place() allocates nothing
   std::unique_ptr<detail::NewFile> file_;
 };
 

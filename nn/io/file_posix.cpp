@@ -1,9 +1,11 @@
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <memory>
 #include <system_error>
 
 #include "nn/io/file_system.hpp"
@@ -108,6 +110,12 @@ void NewFile::sync() {
 void NewFile::rename(const fs::path& path) {
   fs::rename(path_, path);
   path_.clear();
+}
+
+void for_each_name(const fs::path& folder, const std::function<void(const fs::path&)>& f) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> list(::opendir(folder.empty() ? "." : folder.c_str()), ::closedir);
+  if (!list) return;
+  while (const dirent* const entry = ::readdir(list.get())) f(entry->d_name);
 }
 
 void remove_abandoned(const fs::path& path) noexcept {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <string_view>
 
 namespace nn::io::detail {
@@ -52,6 +53,10 @@ class NewFile {
   std::filesystem::path path_;
   std::intptr_t handle_;
 };
+
+/// Calls f(name) for every name in a folder; for none in one that can not be listed. Not std::filesystem's iterator:
+/// where memory runs out, GCC's ends the program.
+void for_each_name(const std::filesystem::path& folder, const std::function<void(const std::filesystem::path&)>& f);
 
 /// Removes a NewFile of a process that has ended. One that is still being written stays.
 void remove_abandoned(const std::filesystem::path& path) noexcept;

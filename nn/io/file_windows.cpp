@@ -84,6 +84,15 @@ void NewFile::rename(const fs::path& path) {
   path_.clear();
 }
 
+void for_each_name(const fs::path& folder, const std::function<void(const fs::path&)>& f) {
+  WIN32_FIND_DATAW entry;
+  const HANDLE list = ::FindFirstFileW((folder / L"*").c_str(), &entry);
+  if (list == INVALID_HANDLE_VALUE) return;
+  const std::unique_ptr<void, BOOL(WINAPI*)(HANDLE)> closed_at_the_end(list, ::FindClose);
+  do f(entry.cFileName);
+  while (::FindNextFileW(list, &entry));
+}
+
 void remove_abandoned(const fs::path& path) noexcept { ::DeleteFileW(path.c_str()); }
 
 void require_writable(const fs::path& path) {
