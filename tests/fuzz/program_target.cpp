@@ -1,0 +1,36 @@
+// Random programs of ops, which bytes decide about, held to the complex step.
+#include <random>
+#include <stdexcept>
+
+#include "autograd/random_program.hpp"
+#include "nn/io/file.hpp"
+#include "targets.hpp"
+
+namespace fuzz {
+
+namespace {
+
+void run(std::string_view bytes) {
+  using namespace autograd::testing;
+  autograd::Tape<double> tape;
+  Count count;
+  try {
+    check_program(tape, 1, bytes.substr(0, 256), count);  // of more steps each value's complex step takes too long
+  } catch (const autograd::Error& error) {
+    throw std::logic_error(std::string("a program of ops is refused: ") + error.what());
+  }
+}
+
+std::vector<std::string> seeds() {
+  std::mt19937_64 random(1);
+  std::vector<std::string> result(4, std::string(64, '\0'));
+  for (std::string& bytes : result)
+    for (char& byte : bytes) byte = static_cast<char>(random());
+  return result;
+}
+
+}  // namespace
+
+Target program_target() { return {"programs", run, seeds, nn::io::read_file}; }
+
+}  // namespace fuzz
