@@ -1,4 +1,5 @@
 // Random programs of ops, which bytes decide about, held to the complex step.
+#include <future>
 #include <random>
 #include <stdexcept>
 
@@ -10,7 +11,7 @@ namespace fuzz {
 
 namespace {
 
-void run(std::string_view bytes) {
+void check(std::string_view bytes) {
   using namespace autograd::testing;
   autograd::Tape<double> tape;
   Count count;
@@ -19,6 +20,13 @@ void run(std::string_view bytes) {
   } catch (const autograd::Error& error) {
     throw std::logic_error(std::string("a program of ops is refused: ") + error.what());
   }
+}
+
+/// On two threads at once, each with a tape of its own.
+void run(std::string_view bytes) {
+  auto other = std::async(std::launch::async, check, bytes);
+  check(bytes);
+  other.get();
 }
 
 std::vector<std::string> seeds() {
