@@ -309,9 +309,10 @@ void* Arena::allocate(std::size_t bytes, std::size_t alignment) {
   std::size_t padding = -reinterpret_cast<std::uintptr_t>(at_) & (alignment - 1);
   if (left_ < bytes + padding) {
     // Pieces are in proportion to what there is, so that little is allocated that will not be used.
-    left_ = std::max({bytes, std::size_t{2048}, std::min(used_ / 8, std::size_t{1} << 20)});
-    pieces_.emplace_back(new std::byte[left_]);
+    const std::size_t size = std::max({bytes, std::size_t{2048}, std::min(used_ / 8, std::size_t{1} << 20)});
+    pieces_.push_back(std::unique_ptr<std::byte[]>(new std::byte[size]));
     at_ = pieces_.back().get();
+    left_ = size;
     padding = 0;
   }
   std::byte* const result = at_ + padding;

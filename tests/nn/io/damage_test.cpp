@@ -239,6 +239,7 @@ void check_failing_allocations(const State& before, const State& after, const au
     INFO("allocation " << n << " of " << needed);
     State state = before;
     bool failed = false;
+    const std::size_t live = allocations::live();
     allocations::fail(n);
     try {
       load(state);
@@ -246,6 +247,7 @@ void check_failing_allocations(const State& before, const State& after, const au
       failed = true;
     }
     allocations::fail(0);
+    if (failed) REQUIRE(allocations::live() == live);
     REQUIRE(text_of(state) == text_of(failed ? before : after));
     failures += failed;
   }
