@@ -208,9 +208,12 @@ int main(int argc, char** argv) {
   }
   const std::vector<Mutant> all = mutants_of(text);
   if (arguments[0] == "list") {
-    for (const Mutant& mutant : all)
-      std::cout << mutant.key << ": " << text.substr(mutant.at, mutant.length) << " -> " << mutant.by << "  in  "
-                << line_around(text, mutant.at) << "\n";
+    for (const Mutant& mutant : all) {
+      std::string line = mutant.key + ": " + text.substr(mutant.at, mutant.length) + " -> " + mutant.by + "  in  " +
+                         line_around(text, mutant.at);
+      std::replace(line.begin(), line.end(), '\n', ' ');  // what a mutant replaces may be of several lines
+      std::cout << line << "\n";
+    }
     return 0;
   }
   if (arguments.size() == 3) {
