@@ -49,18 +49,18 @@ void Norm::add(const T* values, std::size_t size) {
     if (bound > sum_ || std::isnan(bound)) sum_ = bound;
     return;
   }
-  const auto powers = [=, this](double scale) {
-    if (order_ == 2) return sum(values, size, [=](double x) { return (x / scale) * (x / scale); });
-    if (order_ == 1) return sum(values, size, [=](double x) { return std::abs(x / scale); });
-    return sum(values, size, [=, this](double x) { return std::pow(std::abs(x / scale), order_); });
+  const auto powers = [=, this](auto scaled) {
+    if (order_ == 2) return sum(values, size, [=](double x) { return scaled(x) * scaled(x); });
+    if (order_ == 1) return sum(values, size, [=](double x) { return std::abs(scaled(x)); });
+    return sum(values, size, [=, this](double x) { return std::pow(std::abs(scaled(x)), order_); });
   };
-  const double plain = powers(1);
+  const double plain = powers([](double x) { return x; });
   if (plain > 1e-200 && plain < 1e200) return merge(plain, 1);
   const double bound = largest();  // something is very large, very small, or not finite
   finite_ &= std::isfinite(bound);
   if (bound == 0) return;
   if (std::isfinite(bound))
-    merge(powers(bound), bound);
+    merge(powers([=](double x) { return x / bound; }), bound);
   else
     sum_ = plain;
 }
