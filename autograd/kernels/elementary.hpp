@@ -117,14 +117,42 @@ WENGERT_INLINE Reduced<B> reduce(const B& x) {
   return {shifted, n, xsimd::fma(r2, polynomial<0, C::p.size()>(C::p, r, r2, r4, r8), r)};
 }
 
-/// NaN stays: it compares false. What min() and max() make of it differs between releases of xsimd.
+// The processor's own: b where one of them is NaN. What min() and max() of xsimd make of it differs between releases.
+#ifdef __SSE2__
+WENGERT_INLINE __m128 lesser(__m128 a, __m128 b) { return _mm_min_ps(a, b); }
+WENGERT_INLINE __m128d lesser(__m128d a, __m128d b) { return _mm_min_pd(a, b); }
+WENGERT_INLINE __m128 greater(__m128 a, __m128 b) { return _mm_max_ps(a, b); }
+WENGERT_INLINE __m128d greater(__m128d a, __m128d b) { return _mm_max_pd(a, b); }
+#endif
+#ifdef __AVX__
+WENGERT_INLINE __m256 lesser(__m256 a, __m256 b) { return _mm256_min_ps(a, b); }
+WENGERT_INLINE __m256d lesser(__m256d a, __m256d b) { return _mm256_min_pd(a, b); }
+WENGERT_INLINE __m256 greater(__m256 a, __m256 b) { return _mm256_max_ps(a, b); }
+WENGERT_INLINE __m256d greater(__m256d a, __m256d b) { return _mm256_max_pd(a, b); }
+#endif
+#ifdef __AVX512F__
+WENGERT_INLINE __m512 lesser(__m512 a, __m512 b) { return _mm512_min_ps(a, b); }
+WENGERT_INLINE __m512d lesser(__m512d a, __m512d b) { return _mm512_min_pd(a, b); }
+WENGERT_INLINE __m512 greater(__m512 a, __m512 b) { return _mm512_max_ps(a, b); }
+WENGERT_INLINE __m512d greater(__m512d a, __m512d b) { return _mm512_max_pd(a, b); }
+#endif
+
+/// x up to the limit; NaN stays.
 template <class B>
 WENGERT_INLINE B at_most(const B& x, typename B::value_type limit) {
+#ifdef __SSE2__
+  return B(lesser(B(limit).data, x.data));
+#else
   return xsimd::select(x > B(limit), B(limit), x);
+#endif
 }
 template <class B>
 WENGERT_INLINE B at_least(const B& x, typename B::value_type limit) {
+#ifdef __SSE2__
+  return B(greater(B(limit).data, x.data));
+#else
   return xsimd::select(x < B(limit), B(limit), x);
+#endif
 }
 
 template <class B>

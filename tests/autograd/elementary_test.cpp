@@ -142,7 +142,7 @@ T alone(F f, T x) {
 }
 
 template <class T>
-struct Function {
+struct Fused {
   const char* name;
   Simd<T> (*fused)(Simd<T>);
   long double (*reference)(long double);
@@ -150,7 +150,7 @@ struct Function {
 
 /// Everything of one argument that a fused function may call.
 template <class T>
-std::vector<Function<T>> functions() {
+std::vector<Fused<T>> functions() {
   using R = Simd<T>;
   using L = long double;
   return {{"exp", [](R x) { return exp(x); }, [](L x) { return std::exp(x); }},
@@ -198,7 +198,7 @@ std::vector<Function<T>> functions() {
 TEMPLATE_TEST_CASE("special numbers go through every fused function", "[elementary]", float, double) {
   using T = TestType;
   using Limits = std::numeric_limits<T>;
-  for (const Function<T>& function : functions<T>())
+  for (const Fused<T>& function : functions<T>())
     for (const T size : {Limits::quiet_NaN(), Limits::infinity(), Limits::max(), T(1000), T(1), T(0.5), Limits::min(),
                          Limits::min() / 8, Limits::denorm_min(), T(0)})
       for (const T x : {size, -size}) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -17,8 +18,6 @@
 #include "support.hpp"
 
 namespace autograd::testing {
-
-using Handle = Variable<double>;
 
 // y = x^3, y's second half negated,   dx = 3 x^2 g, likewise. The vjp runs on numbers and reads and slices input,
 // output and gradient alike.
@@ -62,19 +61,22 @@ class Choices {
   std::string_view bytes_;
 };
 
-/// A program over a pool of values of at most `largest` elements.
+/// A program over a pool of values of at most `largest` elements. With a workspace, the steps of sequences are computed
+/// again in the sweep.
+template <class T>
 class RandomProgram {
  public:
+  using Handle = Variable<T>;
   static constexpr std::size_t largest = 12;
 
-  RandomProgram(Tape<double>& tape, Parameter<double>& parameter, Choices choices)
-      : tape_(tape), parameter_(parameter), choices_(choices) {}
+  RandomProgram(Tape<T>& tape, Parameter<T>& parameter, Choices choices, Tape<T>* workspace = nullptr)
+      : tape_(tape), parameter_(parameter), choices_(choices), workspace_(workspace) {}
 
   /// Records the program; a scalar that depends on at least one variable.
   Handle record() {
-    pool_ = {tape_.variable(random_array({3, 4}, choices_.generator)),
-             tape_.variable(random_array({2, 3}, choices_.generator)), tape_.parameter(parameter_),
-             tape_.constant(random_array({4}, choices_.generator))};
+    pool_ = {tape_.variable(random_array<T>({3, 4}, choices_.generator)),
+             tape_.variable(random_array<T>({2, 3}, choices_.generator)), tape_.parameter(parameter_),
+             tape_.constant(random_array<T>({4}, choices_.generator))};
     const std::size_t leaves = pool_.size();
     record_steps(2 + below(8));
     while (below(3) == 0) {
@@ -90,7 +92,7 @@ class RandomProgram {
     end_ = tape_.slot_count();
     if (below(3) == 0) record_steps(1 + below(3));  // after the loss
     for (SlotId id = 0; below(2) && id < end_; ++id)
-      if (!tape_.slot(id).parameter && below(4) == 0) tape_.watch(tape_.handle(id));
+      if (!tape_.slot(id).parameter && !tape_.slot(id).donated && below(4) == 0) tape_.watch(tape_.handle(id));
     leaves_ = {pool_.begin(), pool_.begin() + static_cast<std::ptrdiff_t>(leaves)};
     return result;
   }
@@ -129,7 +131,7 @@ class RandomProgram {
   }
 
   void record_step() {
-    switch (below(20)) {
+    switch (below(21)) {
       case 0:
       case 1:
         return reshape_one();
@@ -189,6 +191,11 @@ class RandomProgram {
         const Handle x = pick(), flat = reshape(x, {x.shape().elements()});
         return keep(matmul(flat, reshape(pick_like(x), {x.shape().elements()})));
       }
+      case 19: {
+        const Handle x = pick(), y = pick_like(x);
+        constexpr auto f = pointwise([](auto a, auto b) { return a * a + tanh(a) * b; });
+        return keep(f(donate(x * 0.75), y));
+      }
       default:
         if (const auto at = pick_axis()) keep(take(at->first, Array<Index>{0, -1, 0}, at->second));
     }
@@ -220,26 +227,32 @@ class RandomProgram {
     Handle state;
     for (std::size_t t = 0; t < x.shape()[0]; ++t) {
       const Handle row = select(x, 0, static_cast<Index>(t));
-      state = state ? state * 0.5 + tanh(row) : exp(0.1 * row);
+      state = state ? next_of(state, row) : exp(0.1 * row);
       if (below(4) == 0) keep(row);
     }
     if (state) keep(state);
+  }
+
+  Handle next_of(Handle state, Handle row) {
+    const auto next = [](std::span<const Handle> of) { return std::array{of[0] * 0.5 + tanh(of[1])}; };
+    return workspace_ ? checkpoint(*workspace_, next, {state, row})[0] : next(std::array{state, row})[0];
   }
 
   Handle loss() {
     Handle total = sum(pool_[below(2)]);
     for (std::size_t k = 1 + below(4); k > 0; --k) {
       const Handle x = pick();
-      const Handle weights = tape_.constant(random_array(x.shape(), choices_.generator));
+      const Handle weights = tape_.constant(random_array<T>(x.shape(), choices_.generator));
       total = total + sum(x * weights);
     }
     // At times a loss that is itself part of something.
     return below(5) ? total : select(reshape(stack({total, tanh(total)}), {2, 1}), 0, signed_below(2));
   }
 
-  Tape<double>& tape_;
-  Parameter<double>& parameter_;
+  Tape<T>& tape_;
+  Parameter<T>& parameter_;
   Choices choices_;
+  Tape<T>* workspace_;
   std::vector<Handle> pool_, leaves_;
   std::size_t end_ = 0;
 };
@@ -258,9 +271,24 @@ inline double off_by(const Array<double>& got, const Array<double>& expected) {
   return worst;
 }
 
+/// A program's gradients by its two variables and its parameter.
+template <class T>
+std::array<Array<T>, 3> gradients_of(std::uint64_t seed, std::string_view bytes, const Array<double>& parameter,
+                                     Tape<T>* workspace = nullptr) {
+  Tape<T> tape;
+  Parameter<T> own(converted<T>(parameter));
+  RandomProgram<T> program(tape, own, Choices(seed, bytes), workspace);
+  const Variable<T> loss = program.record();
+  own.zero_grad();
+  tape.backward(loss);
+  return {tape.gradient(program.leaves()[0]), tape.gradient(program.leaves()[1]), own.grad()};
+}
+
 /// Records a program, sweeps, and throws std::logic_error, with the tape, where a gradient of first or second order is
-/// off the complex step's, or a tape that was replayed is off.
+/// off the complex step's, or a tape that was replayed is off; or where the program in float, or with steps that are
+/// computed again, has other gradients.
 inline void check_program(Tape<double>& tape, std::uint64_t seed, std::string_view bytes, Count& count) {
+  using Handle = Variable<double>;
   soil(tape);
   const auto fail = [&](const auto&... what) {
     std::ostringstream text;
@@ -269,7 +297,7 @@ inline void check_program(Tape<double>& tape, std::uint64_t seed, std::string_vi
   };
   Generator generator(seed ^ 0x9e3779b97f4a7c15);
   Parameter<double> parameter(random_array({2, 2, 2}, generator));
-  RandomProgram program(tape, parameter, Choices(seed, bytes));
+  RandomProgram<double> program(tape, parameter, Choices(seed, bytes));
   const Handle loss = program.record();
   parameter.zero_grad();
   tape.backward(loss);
@@ -277,7 +305,7 @@ inline void check_program(Tape<double>& tape, std::uint64_t seed, std::string_vi
   std::vector<Array<double>> expected(program.end());
   for (SlotId id = 0; id < program.end(); ++id) {
     const Handle x = tape.handle(id);
-    if (!tape.slot(id).needs_gradient) continue;
+    if (!tape.slot(id).needs_gradient || tape.slot(id).donated) continue;
     expected[id] = complex_step_gradient(loss, x);
     Array<double> got;
     try {
@@ -293,10 +321,27 @@ inline void check_program(Tape<double>& tape, std::uint64_t seed, std::string_vi
       fail("the sweep and the complex step differ by ", off, " for %", id);
   }
 
+  // The program in float, and with steps that are computed again.
+  const std::array<Array<double>, 3> exact = gradients_of<double>(seed, bytes, parameter.value());
+  double scale = 1;
+  for (const Array<double>& each : expected)
+    for (const double element : each) scale = std::max(scale, std::abs(element));
+  const auto compare = [&](const char* what, const auto& got, double tolerance) {
+    for (std::size_t k = 0; k < exact.size(); ++k)
+      for (std::size_t j = 0; j < exact[k].size(); ++j)
+        if (const double off = std::abs(static_cast<double>(got[k].data()[j]) - exact[k].data()[j]) / scale;
+            !(off <= tolerance))
+          fail("the gradient ", what, " is off by ", off, " of the largest");
+  };
+  Tape<double> workspace;
+  compare("with steps that are computed again", gradients_of<double>(seed, bytes, parameter.value(), &workspace),
+          1e-14);
+  compare("in float", gradients_of<float>(seed, bytes, parameter.value()), 1e-4);
+
   // Recorded gradients of every value, and of all of them together.
   std::vector<Handle> values;
   for (SlotId id = 0; id < program.end(); ++id)
-    if (tape.slot(id).needs_gradient) values.push_back(tape.handle(id));
+    if (tape.slot(id).needs_gradient && !tape.slot(id).donated) values.push_back(tape.handle(id));
   const auto recorded = grad(loss, std::span<const Handle>(values));
   for (std::size_t k = 0; k < values.size(); ++k)
     if (const double off = off_by(recorded[k].copy(), expected[values[k].slot()]); !(off <= 1e-13))

@@ -1,7 +1,6 @@
 // The tape: handles and generations, marks, parameters, sweeps, recorded gradients, memory, and how it prints.
 #include <pthread.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
@@ -621,7 +620,6 @@ TEST_CASE("a chain of a million steps is recorded, swept and destroyed with a st
 TEST_CASE("slices of a sequence cost as much as the sequence", "[tape]") {
   const std::size_t length = 50'000, width = 8;
   Tape<double> tape;
-  const auto start = std::chrono::steady_clock::now();
   const auto x = tape.variable(full<double>({length, width}, 0.5));
   const std::span<Handle> slices = tape.list<Handle>(length);
   for (std::size_t t = 0; t < length; ++t) slices[t] = square(select(x, 0, static_cast<Index>(t)));
@@ -632,5 +630,4 @@ TEST_CASE("slices of a sequence cost as much as the sequence", "[tape]") {
   CHECK(same(grad(loss, {x})[0].copy(), full<double>({length, width}, 1.0)));
   CHECK(tape.size() - before < 8 * length);
   CHECK(tape.memory() < 2000 * length);
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
 }

@@ -1,5 +1,6 @@
 // Memory that runs out at every allocation in turn: std::bad_alloc and nothing else escapes, what was there is as it
-// was, and the same again, with memory, gives the same as if nothing had happened. (Loads are in io/damage_test.cpp.)
+// was, and the same again, with memory, gives the same as if nothing had happened. (Checkpoints are loaded in
+// io/damage_test.cpp.)
 #include <filesystem>
 #include <new>
 
@@ -7,6 +8,7 @@
 #include "autograd/ops.hpp"
 #include "catch.hpp"
 #include "nn/io/checkpoint.hpp"
+#include "nn/io/dialect.hpp"
 #include "nn/io/json.hpp"
 #include "nn/io/models.hpp"
 #include "nn/nn.hpp"
@@ -141,4 +143,41 @@ TEST_CASE("a save that runs out of memory anywhere leaves the file as it was", "
   };
   SECTION("JSON") { check(json); }
   SECTION("checkpoint") { check(checkpoint); }
+}
+
+TEST_CASE("a load that runs out of memory anywhere leaves the model as it was", "[memory]") {
+  const saved::Folder folder;
+  Training trained;
+  trained.step();
+  const auto check = [&](const auto& load) {
+    std::size_t needed = 0;
+    {
+      Training training;
+      needed = allocations::during([&] { load(training.model); });
+      REQUIRE(saved::bits(training.model) == saved::bits(trained.model));
+    }
+    REQUIRE(needed > 20);
+    std::size_t failures = 0;
+    for (std::size_t n = 1; n <= needed; ++n) {
+      Training training;
+      const std::string before = saved::bits(training.model);
+      const std::size_t live = allocations::live();
+      const bool failed = fails(n, [&] { load(training.model); });
+      const bool balanced = allocations::live() == live;
+      const bool kept = saved::bits(training.model) == (failed ? before : saved::bits(trained.model));
+      INFO("allocation " << n << " of " << needed << (failed ? " failed the load" : ""));
+      CHECK(kept);
+      if (failed) CHECK(balanced);
+      failures += failed;
+    }
+    CHECK(failures > needed / 2);
+  };
+  SECTION("JSON") {
+    nn::io::save_json(trained.model, folder.path / "file", {.metadata = {{"name", "a"}}});
+    check([&](Model& model) { nn::io::load_json(model, folder.path / "file"); });
+  }
+  SECTION("safetensors") {
+    nn::io::save_safetensors(trained.model, folder.path / "file");
+    check([&](Model& model) { nn::io::load_safetensors(model, folder.path / "file"); });
+  }
 }
