@@ -82,16 +82,16 @@ LstmForward<T> forward_layer(const std::string& name, const LstmWeights<T>& weig
       for (std::size_t row = 0; row < n.batch; ++row)
         for (std::size_t k = 0; k < n.hidden; ++k) z_gate(row, k) = b(gate, k);
       add_product(z_gate, x_t, transpose(block(Wx, gate, gate_count)));
-      add_product(z_gate, h_previous, transpose(block(Wh, gate, gate_count)));  // 7.1  z = x Wxᵀ + h' Whᵀ + b
+      add_product(z_gate, h_previous, transpose(block(Wh, gate, gate_count)));  // forward  z = x Wxᵀ + h' Whᵀ + b
     }
     for (std::size_t k = 0; k < h.size(); ++k) {
-      i[k] = sigmoid(zi[k]);                      // 7.1  i = σ(zi)
-      f[k] = sigmoid(zf[k]);                      // 7.1  f = σ(zf)
-      g[k] = std::tanh(zg[k]);                    // 7.1  g = tanh(zg)
-      o[k] = sigmoid(zo[k]);                      // 7.1  o = σ(zo)
-      c[k] = f[k] * c_previous[k] + i[k] * g[k];  // 7.1  c = f c' + i g
-      u[k] = std::tanh(c[k]);                     // 7.1  u = tanh(c)
-      h[k] = o[k] * u[k];                         // 7.1  h = o u
+      i[k] = sigmoid(zi[k]);                      // forward  i = σ(zi)
+      f[k] = sigmoid(zf[k]);                      // forward  f = σ(zf)
+      g[k] = std::tanh(zg[k]);                    // forward  g = tanh(zg)
+      o[k] = sigmoid(zo[k]);                      // forward  o = σ(zo)
+      c[k] = f[k] * c_previous[k] + i[k] * g[k];  // forward  c = f c' + i g
+      u[k] = std::tanh(c[k]);                     // forward  u = tanh(c)
+      h[k] = o[k] * u[k];                         // forward  h = o u
     }
   }
   result.h_n = copy(before(h0, result.h, n.steps));
@@ -134,17 +134,17 @@ LstmBackward<T> backward_layer(const std::string& name, const LstmWeights<T>& we
     const auto dzg = step(result.dzg, t), dzo = step(result.dzo, t);
 
     for (std::size_t k = 0; k < dh.size(); ++k) {
-      dh[k] = l[k] + h_bar[k];                              // 7.2 (1)   δh = ℓ + h̄
-      const T d_o = dh[k] * u[k];                           // 7.2 (2)   δo = δh u
-      dc[k] = c_bar[k] + dh[k] * o[k] * (1 - u[k] * u[k]);  // 7.2 (3)   δc = c̄ + δh o (1 - u²)
-      const T d_i = dc[k] * g[k];                           // 7.2 (4)   δi = δc g
-      const T d_f = dc[k] * c_previous[k];                  // 7.2 (4)   δf = δc c'
-      const T d_g = dc[k] * i[k];                           // 7.2 (4)   δg = δc i
-      dzi[k] = d_i * i[k] * (1 - i[k]);                     // 7.2 (5)   δzi = δi i (1 - i)
-      dzf[k] = d_f * f[k] * (1 - f[k]);                     // 7.2 (5)   δzf = δf f (1 - f)
-      dzg[k] = d_g * (1 - g[k] * g[k]);                     // 7.2 (5)   δzg = δg (1 - g²)
-      dzo[k] = d_o * o[k] * (1 - o[k]);                     // 7.2 (5)   δzo = δo o (1 - o)
-      c_bar[k] = dc[k] * f[k];                              // 7.2 (10)  c̄ := δc f
+      dh[k] = l[k] + h_bar[k];                              // (1)   δh = ℓ + h̄
+      const T d_o = dh[k] * u[k];                           // (2)   δo = δh u
+      dc[k] = c_bar[k] + dh[k] * o[k] * (1 - u[k] * u[k]);  // (3)   δc = c̄ + δh o (1 - u²)
+      const T d_i = dc[k] * g[k];                           // (4)   δi = δc g
+      const T d_f = dc[k] * c_previous[k];                  // (4)   δf = δc c'
+      const T d_g = dc[k] * i[k];                           // (4)   δg = δc i
+      dzi[k] = d_i * i[k] * (1 - i[k]);                     // (5)   δzi = δi i (1 - i)
+      dzf[k] = d_f * f[k] * (1 - f[k]);                     // (5)   δzf = δf f (1 - f)
+      dzg[k] = d_g * (1 - g[k] * g[k]);                     // (5)   δzg = δg (1 - g²)
+      dzo[k] = d_o * o[k] * (1 - o[k]);                     // (5)   δzo = δo o (1 - o)
+      c_bar[k] = dc[k] * f[k];                              // (10)  c̄ := δc f
 
       // Where a mistake is asked for, it takes the place of the right value here.
       if (mistake == Mistake::sign) dzf[k] = -dzf[k];
@@ -160,11 +160,11 @@ LstmBackward<T> backward_layer(const std::string& name, const LstmWeights<T>& we
       if (mistake == Mistake::candidate && gate == 2) dz_weights = dc;
       if (mistake == Mistake::transpose) Wh_gate = transpose(Wh_gate);
 
-      add_product(block(dWx, gate, gate_count), transpose(dz_weights), x);           // 7.2 (6)   δWx += δzᵀ x
-      add_product(block(dWh, gate, gate_count), transpose(dz_weights), h_previous);  // 7.2 (6)   δWh += δzᵀ h'
-      add_rows(block(db, gate, gate_count), dz_weights);                             // 7.2 (7)   δb += Σ_batch δz
-      add_product(dx, dz[gate], block(Wx, gate, gate_count));                        // 7.2 (8)   δx = δz Wx
-      add_product(h_bar, dz[gate], Wh_gate);                                         // 7.2 (9)   h̄ := δz Wh
+      add_product(block(dWx, gate, gate_count), transpose(dz_weights), x);           // (6)   δWx += δzᵀ x
+      add_product(block(dWh, gate, gate_count), transpose(dz_weights), h_previous);  // (6)   δWh += δzᵀ h'
+      add_rows(block(db, gate, gate_count), dz_weights);                             // (7)   δb += Σ_batch δz
+      add_product(dx, dz[gate], block(Wx, gate, gate_count));                        // (8)   δx = δz Wx
+      add_product(h_bar, dz[gate], Wh_gate);                                         // (9)   h̄ := δz Wh
     }
   }
   return result;  // δh0 = h̄ and δc0 = c̄
@@ -206,7 +206,7 @@ std::vector<LstmForward<T>> lstm_stack_forward(const std::vector<LstmWeights<T>>
   std::vector<LstmForward<T>> layers;
   layers.reserve(weights.size());
   for (std::size_t l = 0; l < weights.size(); ++l) {
-    const Array<T>& input = l == 0 ? x : layers[l - 1].h;  // 7.8  layer l reads the output of layer l-1
+    const Array<T>& input = l == 0 ? x : layers[l - 1].h;  // stacks  layer l reads the output of layer l-1
     layers.push_back(forward_layer(layer_name(l), weights[l], input, layer_of(h0, l), layer_of(c0, l)));
   }
   return layers;
@@ -224,7 +224,7 @@ std::vector<LstmBackward<T>> lstm_stack_backward(const std::vector<LstmWeights<T
   expect_layers("dc_n", shape_of(dc_n), count);
   std::vector<LstmBackward<T>> layers(count);
   for (std::size_t l = count; l-- > 0;) {
-    const Array<T>& above = l == count - 1 ? direct : layers[l + 1].dx;  // 7.8  ℓ of layer l is δx of layer l+1
+    const Array<T>& above = l == count - 1 ? direct : layers[l + 1].dx;  // stacks  ℓ of layer l is δx of layer l+1
     layers[l] =
         backward_layer(layer_name(l), weights[l], forward[l], above, layer_of(dh_n, l), layer_of(dc_n, l), mistake);
   }

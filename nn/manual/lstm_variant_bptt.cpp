@@ -234,12 +234,12 @@ LstmVariantBackward<T> lstm_variant_backward(const LstmVariant& v, const LstmVar
     for (std::size_t row = 0; row < n.batch; ++row)
       for (std::size_t j = 0; j < n.width; ++j) {
         const bool takes_part = walk.reaches(row, t);
-        dr(row, j) = takes_part ? l(row, j) + r_bar(row, j) : T(0);  // 7.6  δr~ = m (ℓ + r̄)
+        dr(row, j) = takes_part ? l(row, j) + r_bar(row, j) : T(0);  // lengths  δr~ = m (ℓ + r̄)
         if (takes_part) r_bar(row, j) = 0;
       }
     if (v.projection) {
-      add_product(whole(dw.Wp), transpose(dr), step(forward.unprojected, t));  // 7.5  δWp += δrᵀ h
-      add_product(dh, dr, whole(w.Wp));                                        // 7.5  δh = δr Wp
+      add_product(whole(dw.Wp), transpose(dr), step(forward.unprojected, t));  // projection  δWp += δrᵀ h
+      add_product(dh, dr, whole(w.Wp));                                        // projection  δh = δr Wp
     } else {
       std::copy_n(dr.data, dr.size(), dh.data);
     }
@@ -255,13 +255,13 @@ LstmVariantBackward<T> lstm_variant_backward(const LstmVariant& v, const LstmVar
           dc(row, j) += c_bar(row, j);  // (3)
           c_bar(row, j) = 0;
         }
-        if (v.peephole) dc(row, j) += dzo(row, j) * w.po(j);  // 7.3
+        if (v.peephole) dc(row, j) += dzo(row, j) * w.po(j);  // peepholes
       }
     if (v.peephole) add_row_products(dw.po, dzo, c);
     if (v.carry) normalize_backward(dc, w.nc, step(forward.nc.hat, t), step(forward.nc.scale, t), dw.nc);
     for (std::size_t row = 0; row < n.batch; ++row)
       for (std::size_t j = 0; j < n.hidden; ++j) {
-        const T d_i = dc(row, j) * (v.coupled ? g(row, j) - c_previous(row, j) : g(row, j));  // (4), 7.4
+        const T d_i = dc(row, j) * (v.coupled ? g(row, j) - c_previous(row, j) : g(row, j));  // (4), coupled
         dzi(row, j) = d_i * i(row, j) * (1 - i(row, j));
         if (!v.coupled) dzf(row, j) = dc(row, j) * c_previous(row, j) * f(row, j) * (1 - f(row, j));
         dzg(row, j) = dc(row, j) * i(row, j) * (1 - g(row, j) * g(row, j));

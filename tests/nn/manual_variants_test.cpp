@@ -141,7 +141,7 @@ std::unique_ptr<Layer> make_layer(const Case& c, const std::string& suffix, bool
   return std::make_unique<LstmLayer>(w, LstmVariant{.projection = projection, .sequences = sequences});
 }
 
-/// Layers and directions (7.7, 7.8) of one reference case, forwards and backwards.
+/// Layers and directions of one reference case, forwards and backwards.
 void check_case(const Case& c) {
   const std::size_t layers = c.get<std::size_t>("/config/num_layers");
   const std::size_t directions = c.get<bool>("/config/bidirectional") ? 2 : 1;
