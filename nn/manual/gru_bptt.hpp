@@ -3,7 +3,7 @@
 //
 // Row blocks r, z, n; a = x Wxᵀ + bx, d = h' Whᵀ + bh.
 //
-// 7.11      r = σ(a_r + d_r)    z = σ(a_z + d_z)    h = (1 - z) n + z h'
+//           r = σ(a_r + d_r)    z = σ(a_z + d_z)    h = (1 - z) n + z h'
 //   reset after the product     q = d_n             n = tanh(a_n + r q)
 //   reset before the product    q = (r h') Whnᵀ + bhn    n = tanh(a_n + q)
 //

@@ -3,14 +3,14 @@
 // Time-major rows. h' and c' are the states of step t-1; δq is the total derivative ∂L/∂q; products are elementwise
 // unless a matrix (Wx, Wh) or a transpose is involved; the blocks of z, Wx, Wh and b are in the order i, f, g, o.
 //
-// 7.1       z = x Wxᵀ + h' Whᵀ + b = [zi | zf | zg | zo]
+// Forward   z = x Wxᵀ + h' Whᵀ + b = [zi | zf | zg | zo]
 //           i = σ(zi)   f = σ(zf)   g = tanh(zg)   o = σ(zo)
 //           c = f c' + i g   u = tanh(c)   h = o u
 //
 // Backward, for t = T, ..., 1. ℓ is the direct derivative: what the loss itself reads of h at this step. h̄ and c̄ come
 // from step t+1; they start as ∂L/∂h_n and ∂L/∂c_n, and what is left of them at the end is δh0 and δc0.
 //
-// 7.2 (1)   δh = ℓ + h̄
+//     (1)   δh = ℓ + h̄
 //     (2)   δo = δh u
 //     (3)   δc = c̄ + δh o (1 - u²)
 //     (4)   δi = δc g             δf = δc c'            δg = δc i
@@ -21,9 +21,9 @@
 //     (9)   h̄ := δz Wh
 //     (10)  c̄ := δc f
 //
-// 7.8       In a stack, layer n reads the h of layer n-1, and the δx of layer n is the ℓ of layer n-1.
+// Stacks    Layer n reads the h of layer n-1, and the δx of layer n is the ℓ of layer n-1.
 //
-// 7.12      σ is computed from exp(-|z|), which can not overflow.
+// Numbers   σ is computed from exp(-|z|), which can not overflow.
 //
 // Nothing here knows the tape, and every product is a plain loop: an error in the engine can not hide in both.
 #pragma once
@@ -44,7 +44,7 @@ struct LstmWeights {
   Array<T> b;   ///< (4H)
 };
 
-/// All that one layer computed (7.1), and so all that its backward pass needs.
+/// All that one layer computed forward, and so all that its backward pass needs.
 template <class T>
 struct LstmForward {
   Array<T> x;           ///< the input, (T, B, I)
@@ -55,7 +55,7 @@ struct LstmForward {
   Array<T> h_n, c_n;    ///< the final state, (B, H); the initial one if there are no steps
 };
 
-/// Every derivative of one layer (7.2), those inside the recurrence included.
+/// Every derivative of one layer, those inside the recurrence included.
 template <class T>
 struct LstmBackward {
   Array<T> dWx, dWh, db;        ///< shaped like the weights
@@ -74,20 +74,20 @@ enum class Mistake {
   candidate,  ///< Lines 6 and 7, the rows of g get δc in the place of δzg. Source 002 as printed (002.B9, 002.B10).
 };
 
-/// Runs one layer over x (T, B, I) from h0, c0 (B, H). Equations 7.1.
+/// Runs one layer over x (T, B, I) from h0, c0 (B, H).
 /// Throws ShapeError where the shapes do not fit.
 template <class T>
 LstmForward<T> lstm_forward(const LstmWeights<T>& weights, const Array<T>& x, const Array<T>& h0, const Array<T>& c0);
 
 /// Back-propagates through time. `direct` (T, B, H) is ℓ, the derivative of the loss with respect to the output as the
 /// loss reads it; `dh_n` and `dc_n` (B, H) those of the final state, zeros if the loss does not read it. `weights` are
-/// the ones `forward` was run with. Equations 7.2. Throws ShapeError where the shapes do not fit.
+/// the ones `forward` was run with. Equations (1) to (10). Throws ShapeError where the shapes do not fit.
 template <class T>
 LstmBackward<T> lstm_backward(const LstmWeights<T>& weights, const LstmForward<T>& forward, const Array<T>& direct,
                               const Array<T>& dh_n, const Array<T>& dc_n, Mistake mistake = Mistake::none);
 
 /// Runs L layers of one hidden size, each on the output of the one before, from h0, c0 (L, B, H). One result per layer;
-/// the last one's `h` is the output of the stack. Equations 7.8.
+/// the last one's `h` is the output of the stack.
 /// Throws ShapeError where the shapes do not fit, or without layers.
 template <class T>
 std::vector<LstmForward<T>> lstm_stack_forward(const std::vector<LstmWeights<T>>& weights, const Array<T>& x,
@@ -95,7 +95,7 @@ std::vector<LstmForward<T>> lstm_stack_forward(const std::vector<LstmWeights<T>>
 
 /// Back-propagates through a stack. `direct` (T, B, H) belongs to the last layer; `dh_n`, `dc_n` are (L, B, H). One
 /// result per layer; the first one's `dx` is that of the stack. Every layer makes the mistake.
-/// Equations 7.8. Throws ShapeError where the shapes do not fit, or without layers.
+/// Throws ShapeError where the shapes do not fit, or without layers.
 template <class T>
 std::vector<LstmBackward<T>> lstm_stack_backward(const std::vector<LstmWeights<T>>& weights,
                                                  const std::vector<LstmForward<T>>& forward, const Array<T>& direct,

@@ -1,17 +1,17 @@
 // The LSTM's variants, derived by hand, on plain arrays: peepholes, coupled gates, projection, layer normalization, in
 // any combination. Where nothing is said the lines are those of lstm_bptt.hpp.
 //
-// 7.3  Peepholes     zi += pi c'    zf += pf c'    zo += po c, with the new c, so o comes after c.
+// Peepholes          zi += pi c'    zf += pf c'    zo += po c, with the new c, so o comes after c.
 //                    δzo first, then δc += δzo po before lines 4 and 5.
 //                    δpi += Σ δzi c'    δpf += Σ δzf c'    δpo += Σ δzo c    c̄ += δzi pi + δzf pf
-// 7.4  Coupled       f = 1 - i, row blocks i, g, o.    δi = δc (g - c'), no δzf.
-// 7.5  Projection    r = h Wpᵀ in the place of h in the recurrence, the output and the state.
+// Coupled            f = 1 - i, row blocks i, g, o.    δi = δc (g - c'), no δzf.
+// Projection         r = h Wpᵀ in the place of h in the recurrence, the output and the state.
 //                    δr = ℓ + r̄    δWp += δrᵀ h    δh = δr Wp
-// 7.9  Layer norm    z = LN(x Wxᵀ; gx, bx) + LN(h' Whᵀ; gh, bh) + b    u = tanh(LN(c; gc, bc)), or, with `carry`,
+// Layer norm         z = LN(x Wxᵀ; gx, bx) + LN(h' Whᵀ; gh, bh) + b    u = tanh(LN(c; gc, bc)), or, with `carry`,
 //                    c = LN(f c' + i g; gc, bc) itself. Statistics over all columns of z, or over each gate's.
 //                    LN(a; γ, β) = γ â + β,  â = (a - mean) s,  s = 1 / sqrt(var + ε), and for δy
 //                    δγ += Σ δy â    δβ += Σ δy    δa = s (δâ - mean(δâ) - â mean(δâ â)), δâ = γ δy
-// 7.6  Lengths       as in rnn_bptt.hpp, for c as for r.
+// Lengths            as in rnn_bptt.hpp, for c as for r.
 #pragma once
 
 #include "nn/manual/sequence.hpp"

@@ -91,7 +91,7 @@ Array<T> copy(const Matrix<const T>& a) {
 
 template <class T>
 T sigmoid(T z) {
-  const T e = std::exp(-std::abs(z));  // 7.12
+  const T e = std::exp(-std::abs(z));  // can not overflow
   return (z < 0 ? e : T(1)) / (1 + e);
 }
 

@@ -1,12 +1,12 @@
 // The simple RNN's forward and backward pass, derived by hand, on plain arrays.
 //
-// 7.11      h = φ(x Wxᵀ + h' Whᵀ + b),   φ = tanh or max(., 0)
+//           h = φ(x Wxᵀ + h' Whᵀ + b),   φ = tanh or max(., 0)
 //
 //           δh = ℓ + h̄
 //           δz = δh (1 - h²), or δh where h > 0
 //           δWx += δzᵀ x    δWh += δzᵀ h'    δb += Σ_batch δz    δx = δz Wx    h̄ := δz Wh
 //
-// Lengths and direction (7.6, 7.7): h = m h~ + (1 - m) h', the output is m h~; δh~ = m (ℓ + h̄), and (1 - m) h̄ is added
+// Lengths and direction: h = m h~ + (1 - m) h', the output is m h~; δh~ = m (ℓ + h̄), and (1 - m) h̄ is added
 // to the new h̄.
 #pragma once
 

@@ -14,7 +14,7 @@ struct Sequences {
   bool reverse = false;                   ///< from the last step to the first
 };
 
-/// The order of the steps, and which rows take part (m of 7.6): a sequence keeps its state in its padding.
+/// The order of the steps, and which rows take part (m in rnn_bptt.hpp): a sequence keeps its state in its padding.
 class Walk {
  public:
   /// Throws ShapeError unless there is one length for each sequence, and none beyond the steps.
