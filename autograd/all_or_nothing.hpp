@@ -4,6 +4,7 @@
 #include <concepts>
 
 #include "autograd/tape.hpp"
+#include "autograd/values/value.hpp"
 
 namespace autograd {
 
@@ -26,6 +27,15 @@ auto all_or_nothing(Tape<T>& tape, F f) {
     tape.rewind(mark);
     throw;
   }
+}
+
+/// f(), which is made of several steps of the operands' tape, or of none: then they are registers.
+template <class F, Value... X>
+WENGERT_INLINE auto together(const char* op, F f, const X&... operands) {
+  if constexpr ((Recorded<X> && ...))
+    return all_or_nothing(common_tape(op, operands...), f);
+  else
+    return f();
 }
 
 }  // namespace autograd

@@ -24,9 +24,15 @@ concept BackwardInto = requires(const Rule& rule, Backward<T>& call) {
   rule.backward_into(call);
 };
 
+/// Has a text of its own for tape.print().
 template <class Rule>
 concept HasAttributes = requires(const Rule& rule) {
   { rule.attributes() } -> std::convertible_to<std::string>;
+};
+/// Shows its attributes, `static void visit(auto& self, auto&& visitor)` calling visitor("name", self.name) for each.
+template <class Rule>
+concept Visited = requires(const Rule& rule) {
+  Rule::visit(rule, [](const char*, const auto&) {});
 };
 
 /// What a sweep over numbers shows a rule: values, output gradients, and where input gradients go.
@@ -65,6 +71,12 @@ template <class Rule, class T, std::same_as<Variable<T>>... Rest, class = detail
 requires(!Structural<Rule>) Variable<T> apply(const Rule& rule, Variable<T> first, Rest... rest);
 
 namespace detail {
+
+// Append an attribute as tape.print() shows it: name=value, of a bool the name where it is true.
+void add_attribute(std::string& text, const char* name, double value);
+void add_attribute(std::string& text, const char* name, bool value);
+void add_attribute(std::string& text, const char* name, std::size_t value);
+void add_attribute(std::string& text, const char* name, Index value);
 
 /// Adds each recorded gradient, as numbers, to its destination.
 template <class T>
@@ -155,10 +167,14 @@ struct Table {
   }
 
   static std::string attributes(const void* pointer) {
-    if constexpr (HasAttributes<Rule>)
+    if constexpr (HasAttributes<Rule>) {
       return rule(pointer).attributes();
-    else
-      return {};
+    } else {
+      std::string text;
+      if constexpr (Visited<Rule>)
+        Rule::visit(rule(pointer), [&](const char* name, const auto& value) { add_attribute(text, name, value); });
+      return text;
+    }
   }
 
   static constexpr auto complex_of = [] {

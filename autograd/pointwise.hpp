@@ -18,7 +18,9 @@
 #include "autograd/apply.hpp"
 #include "autograd/gradient.hpp"
 #include "autograd/kernels/pointwise.hpp"
+#include "autograd/ops/activations.hpp"
 #include "autograd/ops/shape.hpp"
+#include "autograd/ops/trigonometric.hpp"
 
 namespace autograd {
 

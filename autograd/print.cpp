@@ -2,6 +2,8 @@
 #include <ostream>
 #include <sstream>
 
+#include "autograd/apply.hpp"
+#include "autograd/number_text.hpp"
 #include "autograd/step_text.hpp"
 #include "autograd/tape.hpp"
 
@@ -9,6 +11,27 @@ namespace autograd {
 
 using detail::call_text;
 using detail::label;
+
+namespace {
+
+void add(std::string& text, const char* name, const std::string& value) {
+  text += (text.empty() ? "" : ", ") + std::string(name) + value;
+}
+
+}  // namespace
+
+void detail::add_attribute(std::string& text, const char* name, double value) {
+  add(text, name, "=" + number_text(value + 0.0));  // no -0
+}
+void detail::add_attribute(std::string& text, const char* name, bool value) {
+  if (value) add(text, name, "");
+}
+void detail::add_attribute(std::string& text, const char* name, std::size_t value) {
+  add(text, name, "=" + std::to_string(value));
+}
+void detail::add_attribute(std::string& text, const char* name, Index value) {
+  add(text, name, "=" + std::to_string(value));
+}
 
 template <class T>
 void Tape<T>::print(std::ostream& out) const {

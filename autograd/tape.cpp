@@ -7,6 +7,7 @@
 #include "autograd/error.hpp"
 #include "autograd/kernels/packed_product.hpp"
 #include "autograd/kernels/run.hpp"
+#include "autograd/ops/shape.hpp"
 
 namespace autograd {
 

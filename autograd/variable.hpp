@@ -42,6 +42,11 @@ class Variable {
   /// The value of a one-element array. Throws ShapeError otherwise.
   T item() const;
 
+  /// select(x, 0, t): row t, without the first axis; -1 is the last one. Throws as select().
+  Variable operator[](Index t) const;
+  /// detach(x): the same value, through which no gradient passes.
+  Variable detach() const;
+
  private:
   Tape<T>* tape_ = nullptr;
   SlotId slot_ = 0;

@@ -18,7 +18,9 @@
 #include <thread>
 
 #include "autograd/array.hpp"
+#include "autograd/kernels/blas_threads.hpp"
 #include "autograd/kernels/instruction_set.hpp"
+#include "autograd/version.hpp"
 
 #if __has_include(<xtensor/core/xtensor_config.hpp>)
 #include <xtensor/core/xtensor_config.hpp>
@@ -37,14 +39,6 @@ std::string cpu_model() {
   return "unknown";
 }
 
-std::string blas() {
-#ifdef OPENBLAS_VERSION
-  return fmt::format("{}, core type {}", openblas_get_config(), openblas_get_corename());
-#else
-  return "a CBLAS without a name";
-#endif
-}
-
 using Clock = std::chrono::steady_clock;
 
 double microseconds(const std::function<void()>& work, int repeats) {
@@ -58,6 +52,7 @@ void use_threads_of(const Contestant& contestant) { use_threads(contestant.divid
 }  // namespace
 
 void add_options(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", autograd::build_description());
   app.add_flag("--json", options.json, "print one JSON array of rows instead of the table");
   app.add_option("--rounds", options.rounds, "turns of each contestant")->check(CLI::PositiveNumber);
 }
@@ -115,9 +110,9 @@ void print_environment(const Options& options, const std::vector<std::string>& p
       out,
       "CPU       {}\nSIMD      library {}, program {}\nBLAS      {}\ncompiler  {}\nversions  xtensor {}.{}.{}, xsimd "
       "{}.{}.{}\n",
-      cpu_model(), autograd::instruction_set(), autograd::detail::InstructionSet::name, blas(), __VERSION__,
-      XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR, XTENSOR_VERSION_PATCH, XSIMD_VERSION_MAJOR, XSIMD_VERSION_MINOR,
-      XSIMD_VERSION_PATCH);
+      cpu_model(), autograd::instruction_set(), autograd::detail::InstructionSet::name,
+      autograd::kernels::blas_description(), __VERSION__, XTENSOR_VERSION_MAJOR, XTENSOR_VERSION_MINOR,
+      XTENSOR_VERSION_PATCH, XSIMD_VERSION_MAJOR, XSIMD_VERSION_MINOR, XSIMD_VERSION_PATCH);
   for (const std::string& peer : peers) fmt::print(out, "peer      {}\n", peer);
   for (const char* name : {"OPENBLAS_CORETYPE", "DNNL_MAX_CPU_ISA"})
     if (const char* value = std::getenv(name))

@@ -14,6 +14,7 @@
 #include "audit/arrays.hpp"
 #include "autograd/error.hpp"
 #include "autograd/number_text.hpp"
+#include "autograd/version.hpp"
 #include "nn/audit/flow.hpp"
 #include "nn/audit/html.hpp"
 #include "nn/audit/stock.hpp"
@@ -175,6 +176,7 @@ void print(const Flow& flow) {
 
 int run(int argc, char** argv) {
   CLI::App app{"Holds a hand-derived backward pass to autograd: says which term is wrong, at which step, and why."};
+  app.set_version_flag("--version", autograd::build_description());
   std::string file, cell, weights, data, html, problem, loss = "every";
   Setup setup;
   bool json = false, isolated = false, cumulative = false, mutants = false, flow = false;

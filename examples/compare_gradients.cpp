@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "autograd/autograd.hpp"
+#include "autograd/version.hpp"
 #include "nn/manual/lstm_bptt.hpp"
 #include "nn/nn.hpp"
 #include "program.hpp"
@@ -224,6 +225,7 @@ int run(int argc, char** argv) {
       "Compares the gradient of a random LSTM by autograd, by the derivation by hand (nn::manual) and by the complex "
       "step: for every parameter, and for every layer, time step and gate, to how many digits they agree. "
       "Exit status 1 on disagreement."};
+  app.set_version_flag("--version", autograd::build_description());
   Options options;
   const std::map<std::string, Mistake> mistakes{{"sign", Mistake::sign},
                                                 {"carry", Mistake::carry},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autograd/error.hpp"
+#include "autograd/version.hpp"
 #include "nn/infer/stream.hpp"
 #include "nn/io/dialect.hpp"
 #include "nn/io/self_test.hpp"
@@ -178,6 +179,7 @@ int convert(const Options& options) {
 int run(int argc, char** argv) {
   Options options;
   CLI::App app("Converts recurrent models between " + nn::io::dialect_names() + ".", "convert");
+  app.set_version_flag("--version", autograd::build_description());
   app.add_option("in", options.in, "the file to read");
   app.add_option("out", options.out, "the file to write");
   app.add_option("--to", options.to, "its format; by default that of the suffix .nam, .onnx, .aidax or .safetensors");

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "autograd/autograd.hpp"
+#include "autograd/version.hpp"
 #include "nn/audit/audit.hpp"
 #include "nn/nn.hpp"
 #include "program.hpp"
@@ -93,6 +94,7 @@ struct Batch {
 
 int run(int argc, char** argv) {
   CLI::App app{"Trains a minimal gated unit, a cell written in this program, on the adding problem."};
+  app.set_version_flag("--version", autograd::build_description());
   std::size_t updates = 600, steps = 10, hidden = 16;
   std::uint64_t seed = 1;
   app.add_option("--updates", updates, "training steps")->capture_default_str();

@@ -1,4 +1,4 @@
-// One step of training, in full: record, sweep, update.
+// Training, in full: record, sweep, update.
 #include <fmt/format.h>
 
 #include "autograd/autograd.hpp"
@@ -14,17 +14,17 @@ int run() {
   const auto target = nn::normal<float>({5, 3, 20}, 0, 1, generator);  // (time, batch, hidden)
 
   autograd::Tape<float> tape;
-  const auto loss = [&] { return mse(lstm(tape.constant(x)).output, tape.constant(target)); };
+  nn::SGD<float> optimizer(lstm, {.learning_rate = 0.01});
+  for (int step = 0; step < 2; ++step) {
+    tape.clear();
+    const auto output = lstm(tape.constant(x)).output;
+    const auto loss = nn::mse(output, tape.constant(target));
+    fmt::print("loss {:.6f}\n", loss.item());
 
-  const auto before = loss();
-  tape.backward(before);
-  fmt::print("loss before {:.6f}\n", before.item());
-
-  nn::for_each_parameter(lstm, [](const std::string&, auto& parameter) {
-    parameter.update([&](auto& values) { values -= 0.01f * parameter.grad(); });
-  });
-  tape.clear();
-  fmt::print("loss after  {:.6f}\n", loss().item());
+    optimizer.zero_grad();
+    tape.backward(loss);
+    optimizer.step();
+  }
   return 0;
 }
 

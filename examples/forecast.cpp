@@ -6,6 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "autograd/version.hpp"
 #include "forecast/csv.hpp"
 #include "forecast/data.hpp"
 #include "forecast/evaluate.hpp"
@@ -202,6 +203,7 @@ int main(int argc, char** argv) {
   return run_program("forecast", 1, [&] {
     Options options;
     CLI::App app{description, "forecast"};
+    app.set_version_flag("--version", autograd::build_description());
     add_options(app, options);
     try {
       app.parse(argc, argv);

@@ -4,7 +4,9 @@
 #include <concepts>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
+#include "autograd/ops/shape.hpp"
 #include "autograd/tape.hpp"
 
 namespace nn {
@@ -18,9 +20,8 @@ using autograd::Variable;
 //   output(state)  what the next layer reads. Found by default where the state has a member h; any other state brings
 //                  an overload in its own namespace.
 //   with_output(state, h)  only for dropout of what is carried: the state with another such part. Found like output().
-//   State::map     only for sequences of different lengths, and for initial states that are learnt: f of each
-//   component,
-//                  taken from several states at once,
+//   State::map     for sequences of different lengths, initial states that are learnt, detached() and copied(): f of
+//                  each component, taken from several states at once,
 //
 //                      static State map(auto&& f, const auto&... states) { return {f(states.h...), f(states.c...)}; }
 
@@ -53,6 +54,44 @@ Variable<T> map_state(F&& f, Variable<T> state, Rest... rest) {
 template <class F, class State, std::same_as<State>... Rest>
 requires requires(F& f, const State& state) { State::map(f, state); }
 State map_state(F&& f, const State& state, const Rest&... rest) { return State::map(f, state, rest...); }
+
+/// The state, cut off from what it was computed from: backpropagation through time ends there.
+template <class State>
+State detached(const State& state) {
+  return map_state([](auto component) { return detach(component); }, state);
+}
+
+/// A state's values, to be carried over tape.clear().
+template <class State, class T>
+class CopiedState {
+ public:
+  CopiedState(State state, std::vector<autograd::Array<T>> values)
+      : state_(std::move(state)), values_(std::move(values)) {}
+
+  /// The state as constants of a tape.
+  State on(Tape<T>& tape) const {
+    std::size_t k = 0;
+    return map_state([&](Variable<T>) { return tape.constant(values_[k++]); }, state_);
+  }
+
+ private:
+  State state_;  ///< whose handles are not used
+  std::vector<autograd::Array<T>> values_;
+};
+
+/// Copies a state of any cell. Throws TapeError for a stale one.
+template <class State>
+auto copied(const State& state) {
+  using T = typename decltype(output(state))::value_type;
+  std::vector<autograd::Array<T>> values;
+  map_state(
+      [&](Variable<T> component) {
+        values.push_back(component.copy());
+        return component;
+      },
+      state);
+  return CopiedState<State, T>(state, std::move(values));
+}
 
 /// What a cell carries from step to step.
 template <class C, class T>

@@ -11,6 +11,7 @@
 #include "nn/gru.hpp"
 #include "nn/initialize.hpp"
 #include "nn/input_gated_cell.hpp"
+#include "nn/layer_norm.hpp"
 #include "nn/learned_state.hpp"
 #include "nn/linear.hpp"
 #include "nn/loss.hpp"
@@ -25,3 +26,4 @@
 #include "nn/recurrent.hpp"
 #include "nn/rnn.hpp"
 #include "nn/schedule.hpp"
+#include "nn/sequential.hpp"

@@ -30,6 +30,18 @@ foreach(level "" ${levels})
   endif()
 endforeach()
 
+# A program without a build type is told what that costs.
+add_test(
+  NAME package_without_build_type
+  COMMAND
+    ${CMAKE_COMMAND} -D STATUS=0 -D "OUTPUT=Wengert: CMAKE_BUILD_TYPE is not set, .* a hundred times slower"
+    -P ${PROJECT_SOURCE_DIR}/cmake/run_and_check.cmake --
+    ${CMAKE_COMMAND} --fresh -S ${CMAKE_CURRENT_SOURCE_DIR}/consumer
+    -B ${CMAKE_CURRENT_BINARY_DIR}/consumer_without_build_type -G ${CMAKE_GENERATOR}
+    -DCMAKE_PREFIX_PATH=${prefix} -DCMAKE_CXX_COMPILER=${CMAKE_CXX_COMPILER}
+)
+set_tests_properties(package_without_build_type PROPERTIES FIXTURES_REQUIRED installed_package)
+
 # Of the installed libraries the dynamic loader takes the one for the processor, or for what it is told of it.
 function(add_choice_test library tunables)
   add_test(NAME package_${library} COMMAND ${CMAKE_CURRENT_BINARY_DIR}/consumer/consumer)

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "autograd/kernels/lane.hpp"
+#include "autograd/values/lane.hpp"
 
 // OpenBLAS's own; null with another BLAS. The loader knows with which one, and only that of ELF can be asked; elsewhere
 // CMake has found out.
@@ -15,12 +15,14 @@ extern "C" {
 WENGERT_OPENBLAS int openblas_get_num_threads();
 WENGERT_OPENBLAS void openblas_set_num_threads(int);
 WENGERT_OPENBLAS char* openblas_get_corename();
+WENGERT_OPENBLAS char* openblas_get_config();
 }
 #else
 namespace {
 constexpr int (*openblas_get_num_threads)() = nullptr;
 constexpr void (*openblas_set_num_threads)(int) = nullptr;
 [[maybe_unused]] constexpr char* (*openblas_get_corename)() = nullptr;
+constexpr char* (*openblas_get_config)() = nullptr;
 }  // namespace
 #endif
 
@@ -48,6 +50,11 @@ double blas_speed() {
   if (!openblas_get_num_threads || !openblas_get_corename) return 0;
   static const double one_thread = blas_thread_speed();
   return openblas_get_num_threads() * one_thread;
+}
+
+std::string blas_description() {
+  if (!openblas_get_config || !openblas_get_corename) return "a CBLAS without a name";
+  return std::string(openblas_get_config()) + ", core type " + openblas_get_corename();
 }
 
 SingleThreadedBlas::SingleThreadedBlas() : before_(openblas_get_num_threads ? openblas_get_num_threads() : 1) {

@@ -2,6 +2,8 @@
 // worth.
 #pragma once
 
+#include <string>
+
 namespace autograd::kernels {
 
 /// OpenBLAS with one thread until the end of a block; another BLAS is left as it is.
@@ -19,5 +21,8 @@ class SingleThreadedBlas {
 /// The speed of large products by OpenBLAS, of one thread of kernels as wide as ours: its threads, times the width of
 /// the registers that it uses on this processor. 0 with another BLAS.
 double blas_speed();
+
+/// OpenBLAS's version, options and core type; of another BLAS only that it is one.
+std::string blas_description();
 
 }  // namespace autograd::kernels

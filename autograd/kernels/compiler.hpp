@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "autograd/kernels/lane.hpp"
+#include "autograd/values/lane.hpp"
 
 #if defined(_M_X64) && !defined(__clang__)
 #include <intrin.h>

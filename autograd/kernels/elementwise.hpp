@@ -5,8 +5,8 @@
 #include <tuple>
 #include <utility>
 
-#include "autograd/kernels/lane.hpp"
 #include "autograd/op.hpp"
+#include "autograd/values/lane.hpp"
 
 namespace autograd::kernels {
 inline namespace WENGERT_INSTRUCTION_SET {

@@ -8,7 +8,7 @@
 #include <tuple>
 #include <type_traits>
 
-#include "autograd/kernels/dual.hpp"
+#include "autograd/values/dual.hpp"
 
 WENGERT_QUIET_BEGIN
 namespace autograd::kernels {
@@ -45,12 +45,8 @@ struct Results<Result> {
   }
 };
 
-template <class T>
-inline constexpr bool is_lane = false;
-template <class R>
-inline constexpr bool is_lane<Lane<R>> = true;
-template <class R, std::uint32_t A>
-inline constexpr bool is_lane<Dual<R, A>> = true;
+template <class X>
+inline constexpr bool is_lane = autograd::detail::is_lane<X> || autograd::detail::is_dual<X>;
 
 template <std::size_t, class U>
 using Repeated = U;

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "autograd/kernels/lane.hpp"
+#include "autograd/values/lane.hpp"
 
 namespace autograd::kernels {
 

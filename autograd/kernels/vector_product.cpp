@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "autograd/kernels/lane.hpp"
+#include "autograd/values/lane.hpp"
 
 namespace autograd::kernels {
 

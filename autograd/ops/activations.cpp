@@ -1,117 +1,24 @@
 #include "autograd/ops/activations.hpp"
 
-#include <numbers>
-
-#include "autograd/all_or_nothing.hpp"
-#include "autograd/apply.hpp"
-#include "autograd/ops/arithmetic.hpp"
-#include "autograd/ops/attributes.hpp"
-#include "autograd/ops/elementary.hpp"
-#include "autograd/ops/selection.hpp"
+#include "autograd/ops/on_tape.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
 
-std::string ops::LeakyRelu::attributes() const { return attribute("slope", slope); }
-std::string ops::Elu::attributes() const { return attribute("alpha", alpha); }
-std::string ops::Celu::attributes() const { return attribute("alpha", alpha); }
-std::string ops::HardTanh::attributes() const { return attribute("low", low) + ", " + attribute("high", high); }
+void detail::throw_celu() { throw ValueError("celu: alpha must not be 0"); }
 
-template <class T>
-Variable<T> leaky_relu(Variable<T> x, double slope) {
-  return apply(ops::LeakyRelu{slope}, x);
-}
-template <class T>
-Variable<T> prelu(Variable<T> x, Variable<T> slope) {
-  return all_or_nothing(common_tape("prelu", x, slope), [&] { return where(greater(x, 0), x, slope * x); });
-}
-template <class T>
-Variable<T> elu(Variable<T> x, double alpha) {
-  return apply(ops::Elu{alpha}, x);
-}
-template <class T>
-Variable<T> celu(Variable<T> x, double alpha) {
-  if (alpha == 0) throw ValueError("celu: alpha must not be 0");
-  return apply(ops::Celu{alpha}, x);
-}
-template <class T>
-Variable<T> selu(Variable<T> x) {
-  return 1.0507009873554805 * elu(x, 1.6732632423543772);
-}
-template <class T>
-Variable<T> hard_tanh(Variable<T> x, double low, double high) {
-  return apply(ops::HardTanh{low, high}, x);
-}
-template <class T>
-Variable<T> relu6(Variable<T> x) {
-  return hard_tanh(x, 0, 6);
-}
-template <class T>
-Variable<T> hard_sigmoid(Variable<T> x) {
-  return hard_tanh(x + 3, 0, 6) / 6;
-}
-template <class T>
-Variable<T> hard_swish(Variable<T> x) {
-  return x * (clip(x + 3, 0, 6) / 6);
-}
-template <class T>
-Variable<T> threshold(Variable<T> x, double threshold, double value) {
-  const Variable<T> above = greater(x, threshold);
-  return where(above, x, x.tape().constant(Shape{}, static_cast<T>(value)));
-}
-template <class T>
-Variable<T> log_sigmoid(Variable<T> x) {
-  return -softplus(-x, 1, std::numeric_limits<double>::infinity());
-}
-template <class T>
-Variable<T> silu(Variable<T> x) {
-  return x * sigmoid(x);
-}
-template <class T>
-Variable<T> gelu(Variable<T> x, Gelu form) {
-  if (form == Gelu::exact) return x * (erfc(x * (-1 / std::numbers::sqrt2)) / 2);
-  const double scale = std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
-  return x * ((tanh(scale * (x * (1 + 0.044715 * square(x)))) + 1) / 2);
-}
-template <class T>
-Variable<T> mish(Variable<T> x) {
-  return x * tanh(softplus(x));
-}
-template <class T>
-Variable<T> softsign(Variable<T> x) {
-  return x / (1 + abs(x));
-}
-template <class T>
-Variable<T> tanhshrink(Variable<T> x) {
-  return x - tanh(x);
-}
 template <class T>
 Variable<T> glu(Variable<T> x, Index axis) {
   const auto [a, b] = split<2>(x, axis);
   return a * sigmoid(b);
 }
+template Variable<float> glu(Variable<float>, Index);
+template Variable<double> glu(Variable<double>, Index);
 
-#define INSTANTIATE(T)                                         \
-  template Variable<T> leaky_relu(Variable<T>, double);        \
-  template Variable<T> prelu(Variable<T>, Variable<T>);        \
-  template Variable<T> elu(Variable<T>, double);               \
-  template Variable<T> celu(Variable<T>, double);              \
-  template Variable<T> selu(Variable<T>);                      \
-  template Variable<T> hard_tanh(Variable<T>, double, double); \
-  template Variable<T> relu6(Variable<T>);                     \
-  template Variable<T> hard_sigmoid(Variable<T>);              \
-  template Variable<T> hard_swish(Variable<T>);                \
-  template Variable<T> threshold(Variable<T>, double, double); \
-  template Variable<T> log_sigmoid(Variable<T>);               \
-  template Variable<T> silu(Variable<T>);                      \
-  template Variable<T> gelu(Variable<T>, Gelu);                \
-  template Variable<T> mish(Variable<T>);                      \
-  template Variable<T> softsign(Variable<T>);                  \
-  template Variable<T> tanhshrink(Variable<T>);                \
-  template Variable<T> glu(Variable<T>, Index);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+template struct detail::OnTape<ops::LeakyRelu>;
+template struct detail::OnTape<ops::Elu>;
+template struct detail::OnTape<ops::Celu>;
+template struct detail::OnTape<ops::HardTanh>;
 
 namespace {
 // Made of other ops, but listed under the names users call.

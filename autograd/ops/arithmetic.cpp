@@ -1,85 +1,25 @@
 #include "autograd/ops/arithmetic.hpp"
 
-#include "autograd/apply.hpp"
 #include "autograd/number_text.hpp"
-#include "autograd/ops/attributes.hpp"
 #include "autograd/ops/elementary.hpp"
+#include "autograd/ops/on_tape.hpp"
 #include "autograd/ops/selection.hpp"
-#include "autograd/ops/shape.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
 
-std::string ops::Affine::attributes() const { return attribute("scale", scale) + ", " + attribute("shift", shift + 0); }
-std::string ops::DividedBy::attributes() const { return attribute("divisor", divisor); }
-std::string ops::DividedInto::attributes() const { return attribute("dividend", dividend); }
-std::string ops::Pow::attributes() const { return attribute("exponent", exponent); }
-
-template <class T>
-Variable<T> add(Variable<T> a, Variable<T> b) {
-  return apply(ops::Add{}, a, b);
-}
-template <class T>
-Variable<T> sub(Variable<T> a, Variable<T> b) {
-  return apply(ops::Sub{}, a, b);
-}
-template <class T>
-Variable<T> mul(Variable<T> a, Variable<T> b) {
-  return apply(ops::Mul{}, a, b);
-}
-template <class T>
-Variable<T> div(Variable<T> a, Variable<T> b) {
-  return apply(ops::Div{}, a, b);
-}
-template <class T>
-Variable<T> div(Variable<T> x, double p) {
-  return apply(ops::DividedBy{p}, x);
-}
-template <class T>
-Variable<T> div(double p, Variable<T> x) {
-  return apply(ops::DividedInto{p}, x);
-}
-template <class T>
-Variable<T> neg(Variable<T> x) {
-  return apply(ops::Neg{}, x);
-}
-template <class T>
-Variable<T> affine(Variable<T> x, double scale, double shift) {
-  return apply(ops::Affine{scale, shift}, x);
-}
-template <class T>
-Variable<T> pow(Variable<T> x, double exponent) {
-  return apply(ops::Pow{exponent}, x);
-}
-template <class T>
-Variable<T> pow(Variable<T> a, Variable<T> b) {
-  return apply(ops::Power{}, a, b);
-}
-template <class T>
-Variable<T> square(Variable<T> x) {
-  return apply(ops::Square{}, x);
-}
-template <class T>
-Variable<T> reciprocal(Variable<T> x) {
-  return apply(ops::Reciprocal{}, x);
-}
-
-#define INSTANTIATE(T)                                      \
-  template Variable<T> add(Variable<T>, Variable<T>);       \
-  template Variable<T> sub(Variable<T>, Variable<T>);       \
-  template Variable<T> mul(Variable<T>, Variable<T>);       \
-  template Variable<T> div(Variable<T>, Variable<T>);       \
-  template Variable<T> div(Variable<T>, double);            \
-  template Variable<T> div(double, Variable<T>);            \
-  template Variable<T> neg(Variable<T>);                    \
-  template Variable<T> affine(Variable<T>, double, double); \
-  template Variable<T> pow(Variable<T>, double);            \
-  template Variable<T> pow(Variable<T>, Variable<T>);       \
-  template Variable<T> square(Variable<T>);                 \
-  template Variable<T> reciprocal(Variable<T>);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+template struct detail::OnTape<ops::Add>;
+template struct detail::OnTape<ops::Sub>;
+template struct detail::OnTape<ops::Mul>;
+template struct detail::OnTape<ops::Div>;
+template struct detail::OnTape<ops::Neg>;
+template struct detail::OnTape<ops::Affine>;
+template struct detail::OnTape<ops::DividedBy>;
+template struct detail::OnTape<ops::DividedInto>;
+template struct detail::OnTape<ops::Pow>;
+template struct detail::OnTape<ops::Power>;
+template struct detail::OnTape<ops::Square>;
+template struct detail::OnTape<ops::Reciprocal>;
 
 std::vector<RegisteredOp> arithmetic_ops() {
   RegisteredOp power = elementwise_op<ops::Pow>([](auto x) { return pow(x[0], 2.5); });

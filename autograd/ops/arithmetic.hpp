@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/op.hpp"
+#include "autograd/values/value.hpp"
 #include "autograd/variable.hpp"
 
 namespace autograd {
@@ -53,9 +54,12 @@ struct Affine {
   static constexpr OpInfo info{.name = "affine", .vjp_reads = Reads::neither};
   double scale = 1;
   double shift = -0.0;  ///< adds nothing, not even to the sign of 0
-  WENGERT_INLINE auto forward(const auto& x) const { return affine(x, scale, shift); }
+  WENGERT_INLINE auto forward(const auto& x) const { return x * scale + shift; }
   WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto&) const { return gradients(g * scale); }
-  std::string attributes() const;
+  static void visit(auto& self, auto&& visitor) {
+    visitor("scale", self.scale);
+    visitor("shift", self.shift);
+  }
 };
 
 // y = x / p,   dx = g / p
@@ -64,7 +68,7 @@ struct DividedBy {
   double divisor;
   WENGERT_INLINE auto forward(const auto& x) const { return x / divisor; }
   WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto&) const { return gradients(g / divisor); }
-  std::string attributes() const;
+  static void visit(auto& self, auto&& visitor) { visitor("divisor", self.divisor); }
 };
 
 // y = p / x,   dx = -g y / x
@@ -73,7 +77,7 @@ struct DividedInto {
   double dividend;
   WENGERT_INLINE auto forward(const auto& x) const { return dividend / x; }
   WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto& x) { return gradients(-(g * y / x)); }
-  std::string attributes() const;
+  static void visit(auto& self, auto&& visitor) { visitor("dividend", self.dividend); }
 };
 
 // y = x^p,   dx = g p x^(p-1), 0 for p = 0, and at x = 0 where the slope is infinite but y is not (0 < p < 1)
@@ -86,7 +90,7 @@ struct Pow {
     if (exponent < 0 || exponent >= 1) return gradients(g * (pow(x, exponent - 1) * exponent));
     return gradients(masked(g * (pow(x + equal(x, 0), exponent - 1) * exponent), x));
   }
-  std::string attributes() const;
+  static void visit(auto& self, auto&& visitor) { visitor("exponent", self.exponent); }
 };
 
 // y = a^b,   da = g b a^(b-1),  db = g y log(a). At a = 0: da is 0 where the slope is infinite or 0/0 but y is not
@@ -123,93 +127,111 @@ struct Reciprocal {
 
 // Operands of different shapes are broadcast as in NumPy. Throws ShapeError when they can not be.
 
-template <class T>
-Variable<T> add(Variable<T> a, Variable<T> b);
-template <class T>
-Variable<T> sub(Variable<T> a, Variable<T> b);
-template <class T>
-Variable<T> mul(Variable<T> a, Variable<T> b);
-template <class T>
-Variable<T> div(Variable<T> a, Variable<T> b);
-template <class T>
-Variable<T> neg(Variable<T> x);
+template <Value A, Like<A> B>
+WENGERT_INLINE auto add(const A& a, const B& b) {
+  return detail::call(ops::Add{}, a, b);
+}
+template <Value A, Like<A> B>
+WENGERT_INLINE auto sub(const A& a, const B& b) {
+  return detail::call(ops::Sub{}, a, b);
+}
+template <Value A, Like<A> B>
+WENGERT_INLINE auto mul(const A& a, const B& b) {
+  return detail::call(ops::Mul{}, a, b);
+}
+template <Value A, Like<A> B>
+WENGERT_INLINE auto div(const A& a, const B& b) {
+  return detail::call(ops::Div{}, a, b);
+}
+/// x / p and p / x, each rounded once.
+WENGERT_INLINE auto div(const Value auto& x, double p) { return detail::call(ops::DividedBy{p}, x); }
+WENGERT_INLINE auto div(double p, const Value auto& x) { return detail::call(ops::DividedInto{p}, x); }
+WENGERT_INLINE auto neg(const Value auto& x) { return detail::call(ops::Neg{}, x); }
 
 /// scale x + shift.
-template <class T>
-Variable<T> affine(Variable<T> x, double scale, double shift);
+WENGERT_INLINE auto affine(const Value auto& x, double scale, double shift) {
+  return detail::call(ops::Affine{scale, shift}, x);
+}
 
 /// x to a constant power. The gradient at exponent 0 is 0, and at x = 0 for exponents between 0 and 1, as that of sqrt.
-template <class T>
-Variable<T> pow(Variable<T> x, double exponent);
+WENGERT_INLINE auto pow(const Value auto& x, double exponent) { return detail::call(ops::Pow{exponent}, x); }
 /// a to the power b. Where a is 0, the gradient by b is 0, and by a for b from 0 to 1. Throws ShapeError when the
 /// shapes do not broadcast.
-template <class T>
-Variable<T> pow(Variable<T> a, Variable<T> b);
-template <class T>
-Variable<T> square(Variable<T> x);
+template <Value A, Like<A> B>
+WENGERT_INLINE auto pow(const A& a, const B& b) {
+  return detail::call(ops::Power{}, a, b);
+}
+WENGERT_INLINE auto square(const Value auto& x) { return detail::call(ops::Square{}, x); }
 /// 1 / x.
-template <class T>
-Variable<T> reciprocal(Variable<T> x);
-/// x / p and p / x, each rounded once.
-template <class T>
-Variable<T> div(Variable<T> x, double p);
-template <class T>
-Variable<T> div(double p, Variable<T> x);
+WENGERT_INLINE auto reciprocal(const Value auto& x) { return detail::call(ops::Reciprocal{}, x); }
 
-template <class T>
-Variable<T> operator+(Variable<T> a, Variable<T> b) {
+template <Value A, Like<A> B>
+WENGERT_INLINE auto operator+(const A& a, const B& b) {
   return add(a, b);
 }
-template <class T>
-Variable<T> operator-(Variable<T> a, Variable<T> b) {
+template <Value A, Like<A> B>
+WENGERT_INLINE auto operator-(const A& a, const B& b) {
   return sub(a, b);
 }
-template <class T>
-Variable<T> operator*(Variable<T> a, Variable<T> b) {
+template <Value A, Like<A> B>
+WENGERT_INLINE auto operator*(const A& a, const B& b) {
   return mul(a, b);
 }
-template <class T>
-Variable<T> operator/(Variable<T> a, Variable<T> b) {
+template <Value A, Like<A> B>
+WENGERT_INLINE auto operator/(const A& a, const B& b) {
   return div(a, b);
 }
-template <class T>
-Variable<T> operator-(Variable<T> x) {
-  return neg(x);
-}
+WENGERT_INLINE auto operator-(const Value auto& x) { return neg(x); }
 
-// Scalars travel as attributes, not as arrays.
+// On the tape numbers travel as attributes, not as arrays.
 
-template <class T>
-Variable<T> operator+(Variable<T> x, double p) {
-  return affine(x, 1, p);
+WENGERT_INLINE auto operator+(const Value auto& x, double p) {
+  if constexpr (Recorded<std::remove_cvref_t<decltype(x)>>)
+    return affine(x, 1, p);
+  else
+    return x + number_like(x, p);
 }
-template <class T>
-Variable<T> operator+(double p, Variable<T> x) {
-  return affine(x, 1, p);
+WENGERT_INLINE auto operator+(double p, const Value auto& x) {
+  if constexpr (Recorded<std::remove_cvref_t<decltype(x)>>)
+    return affine(x, 1, p);
+  else
+    return number_like(x, p) + x;
 }
-template <class T>
-Variable<T> operator-(Variable<T> x, double p) {
-  return affine(x, 1, -p);
+WENGERT_INLINE auto operator-(const Value auto& x, double p) {
+  if constexpr (Recorded<std::remove_cvref_t<decltype(x)>>)
+    return affine(x, 1, -p);
+  else
+    return x - number_like(x, p);
 }
-template <class T>
-Variable<T> operator-(double p, Variable<T> x) {
-  return affine(x, -1, p);
+WENGERT_INLINE auto operator-(double p, const Value auto& x) {
+  if constexpr (Recorded<std::remove_cvref_t<decltype(x)>>)
+    return affine(x, -1, p);
+  else
+    return number_like(x, p) - x;
 }
-template <class T>
-Variable<T> operator*(Variable<T> x, double p) {
-  return affine(x, p, -0.0);
+WENGERT_INLINE auto operator*(const Value auto& x, double p) {
+  if constexpr (Recorded<std::remove_cvref_t<decltype(x)>>)
+    return affine(x, p, -0.0);
+  else
+    return x * number_like(x, p);
 }
-template <class T>
-Variable<T> operator*(double p, Variable<T> x) {
-  return affine(x, p, -0.0);
+WENGERT_INLINE auto operator*(double p, const Value auto& x) {
+  if constexpr (Recorded<std::remove_cvref_t<decltype(x)>>)
+    return affine(x, p, -0.0);
+  else
+    return number_like(x, p) * x;
 }
-template <class T>
-Variable<T> operator/(Variable<T> x, double p) {
-  return div(x, p);
+WENGERT_INLINE auto operator/(const Value auto& x, double p) {
+  if constexpr (Recorded<std::remove_cvref_t<decltype(x)>>)
+    return div(x, p);
+  else
+    return x / number_like(x, p);
 }
-template <class T>
-Variable<T> operator/(double p, Variable<T> x) {
-  return div(p, x);
+WENGERT_INLINE auto operator/(double p, const Value auto& x) {
+  if constexpr (Recorded<std::remove_cvref_t<decltype(x)>>)
+    return div(p, x);
+  else
+    return number_like(x, p) / x;
 }
 
 }  // namespace autograd

@@ -36,7 +36,10 @@ struct Cumsum {
   void vjp(Recorder<T>& call) const {
     call.add(0, apply(Cumsum{axis, !reverse}, call.gradient()));
   }
-  std::string attributes() const { return "axis=" + std::to_string(axis) + (reverse ? ", reverse" : ""); }
+  static void visit(auto& self, auto&& visitor) {
+    visitor("axis", self.axis);
+    visitor("reverse", self.reverse);
+  }
 };
 
 }  // namespace ops

@@ -1,104 +1,24 @@
 #include "autograd/ops/elementary.hpp"
 
-#include <numbers>
-
-#include "autograd/apply.hpp"
-#include "autograd/ops/arithmetic.hpp"
-#include "autograd/ops/attributes.hpp"
-#include "autograd/ops/selection.hpp"
+#include "autograd/ops/on_tape.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
 
-std::string ops::Softplus::attributes() const {
-  return attribute("beta", beta) + ", " + attribute("threshold", threshold);
-}
-
-template <class T>
-Variable<T> exp(Variable<T> x) {
-  return apply(ops::Exp{}, x);
-}
-template <class T>
-Variable<T> log(Variable<T> x) {
-  return apply(ops::Log{}, x);
-}
-template <class T>
-Variable<T> sqrt(Variable<T> x) {
-  return apply(ops::Sqrt{}, x);
-}
-template <class T>
-Variable<T> rsqrt(Variable<T> x) {
-  return apply(ops::Rsqrt{}, x);
-}
-template <class T>
-Variable<T> expm1(Variable<T> x) {
-  return apply(ops::Expm1{}, x);
-}
-template <class T>
-Variable<T> log1p(Variable<T> x) {
-  return apply(ops::Log1p{}, x);
-}
-template <class T>
-Variable<T> log2(Variable<T> x) {
-  return log(x) / std::numbers::ln2;
-}
-template <class T>
-Variable<T> log10(Variable<T> x) {
-  return log(x) / std::numbers::ln10;
-}
-template <class T>
-Variable<T> logaddexp(Variable<T> a, Variable<T> b) {
-  return apply(ops::LogAddExp{}, a, b);
-}
-template <class T>
-Variable<T> erf(Variable<T> x) {
-  return apply(ops::Erf{}, x);
-}
-template <class T>
-Variable<T> erfc(Variable<T> x) {
-  return apply(ops::Erfc{}, x);
-}
-template <class T>
-Variable<T> tanh(Variable<T> x) {
-  return apply(ops::Tanh{}, x);
-}
-template <class T>
-Variable<T> sigmoid(Variable<T> x) {
-  return apply(ops::Sigmoid{}, x);
-}
-template <class T>
-Variable<T> relu(Variable<T> x) {
-  return apply(ops::Relu{}, x);
-}
-template <class T>
-Variable<T> softplus(Variable<T> x, double beta, double threshold) {
-  return apply(ops::Softplus{beta, threshold}, x);
-}
-template <class T>
-Variable<T> abs(Variable<T> x) {
-  return apply(ops::Abs{}, x);
-}
-
-#define INSTANTIATE(T)                                        \
-  template Variable<T> exp(Variable<T>);                      \
-  template Variable<T> log(Variable<T>);                      \
-  template Variable<T> sqrt(Variable<T>);                     \
-  template Variable<T> rsqrt(Variable<T>);                    \
-  template Variable<T> expm1(Variable<T>);                    \
-  template Variable<T> log1p(Variable<T>);                    \
-  template Variable<T> log2(Variable<T>);                     \
-  template Variable<T> log10(Variable<T>);                    \
-  template Variable<T> logaddexp(Variable<T>, Variable<T>);   \
-  template Variable<T> erf(Variable<T>);                      \
-  template Variable<T> erfc(Variable<T>);                     \
-  template Variable<T> tanh(Variable<T>);                     \
-  template Variable<T> sigmoid(Variable<T>);                  \
-  template Variable<T> relu(Variable<T>);                     \
-  template Variable<T> softplus(Variable<T>, double, double); \
-  template Variable<T> abs(Variable<T>);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+template struct detail::OnTape<ops::Exp>;
+template struct detail::OnTape<ops::Log>;
+template struct detail::OnTape<ops::Sqrt>;
+template struct detail::OnTape<ops::Rsqrt>;
+template struct detail::OnTape<ops::Expm1>;
+template struct detail::OnTape<ops::Log1p>;
+template struct detail::OnTape<ops::LogAddExp>;
+template struct detail::OnTape<ops::Erf>;
+template struct detail::OnTape<ops::Erfc>;
+template struct detail::OnTape<ops::Tanh>;
+template struct detail::OnTape<ops::Sigmoid>;
+template struct detail::OnTape<ops::Relu>;
+template struct detail::OnTape<ops::Softplus>;
+template struct detail::OnTape<ops::Abs>;
 
 namespace {
 // Made of log, but listed under the names users call.

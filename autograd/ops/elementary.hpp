@@ -2,9 +2,11 @@
 #pragma once
 
 #include <limits>
+#include <numbers>
 
 #include "autograd/op.hpp"
-#include "autograd/variable.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/selection.hpp"
 
 namespace autograd {
 
@@ -131,7 +133,10 @@ struct Softplus {
     const auto u = x * beta;
     return gradients(where(greater(u, threshold), g, g * sigmoid(u)));
   }
-  std::string attributes() const;
+  static void visit(auto& self, auto&& visitor) {
+    visitor("beta", self.beta);
+    visitor("threshold", self.threshold);
+  }
 };
 
 // y = |x|,   dx = g sign(x); 0 at 0
@@ -143,50 +148,39 @@ struct Abs {
 
 }  // namespace ops
 
-template <class T>
-Variable<T> exp(Variable<T> x);
+WENGERT_INLINE auto exp(const Value auto& x) { return detail::call(ops::Exp{}, x); }
 /// The natural logarithm.
-template <class T>
-Variable<T> log(Variable<T> x);
+WENGERT_INLINE auto log(const Value auto& x) { return detail::call(ops::Log{}, x); }
 /// Its gradient at 0 is 0.
-template <class T>
-Variable<T> sqrt(Variable<T> x);
+WENGERT_INLINE auto sqrt(const Value auto& x) { return detail::call(ops::Sqrt{}, x); }
 /// 1 / sqrt(x).
-template <class T>
-Variable<T> rsqrt(Variable<T> x);
+WENGERT_INLINE auto rsqrt(const Value auto& x) { return detail::call(ops::Rsqrt{}, x); }
 /// exp(x) - 1, accurate for small x.
-template <class T>
-Variable<T> expm1(Variable<T> x);
+WENGERT_INLINE auto expm1(const Value auto& x) { return detail::call(ops::Expm1{}, x); }
 /// log(1 + x), accurate for small x.
-template <class T>
-Variable<T> log1p(Variable<T> x);
-template <class T>
-Variable<T> log2(Variable<T> x);
-template <class T>
-Variable<T> log10(Variable<T> x);
+WENGERT_INLINE auto log1p(const Value auto& x) { return detail::call(ops::Log1p{}, x); }
+WENGERT_INLINE auto log2(const Value auto& x) { return log(x) / std::numbers::ln2; }
+WENGERT_INLINE auto log10(const Value auto& x) { return log(x) / std::numbers::ln10; }
 /// log(exp(a) + exp(b)), without overflow, also of infinite operands. Its gradient is 0 where both are -infinity, and
 /// is shared in halves where both are infinity.
-template <class T>
-Variable<T> logaddexp(Variable<T> a, Variable<T> b);
+template <Value A, Like<A> B>
+WENGERT_INLINE auto logaddexp(const A& a, const B& b) {
+  return detail::call(ops::LogAddExp{}, a, b);
+}
 /// The error function.
-template <class T>
-Variable<T> erf(Variable<T> x);
+WENGERT_INLINE auto erf(const Value auto& x) { return detail::call(ops::Erf{}, x); }
 /// 1 - erf(x), accurate for large x.
-template <class T>
-Variable<T> erfc(Variable<T> x);
-template <class T>
-Variable<T> tanh(Variable<T> x);
+WENGERT_INLINE auto erfc(const Value auto& x) { return detail::call(ops::Erfc{}, x); }
+WENGERT_INLINE auto tanh(const Value auto& x) { return detail::call(ops::Tanh{}, x); }
 /// The logistic function 1 / (1 + exp(-x)).
-template <class T>
-Variable<T> sigmoid(Variable<T> x);
+WENGERT_INLINE auto sigmoid(const Value auto& x) { return detail::call(ops::Sigmoid{}, x); }
 /// max(x, 0); its gradient at 0 is 0.
-template <class T>
-Variable<T> relu(Variable<T> x);
+WENGERT_INLINE auto relu(const Value auto& x) { return detail::call(ops::Relu{}, x); }
 /// log(1 + exp(beta x)) / beta; x itself where beta x exceeds the threshold, as in PyTorch.
-template <class T>
-Variable<T> softplus(Variable<T> x, double beta = 1, double threshold = 20);
+WENGERT_INLINE auto softplus(const Value auto& x, double beta = 1, double threshold = 20) {
+  return detail::call(ops::Softplus{beta, threshold}, x);
+}
 /// |x|; its gradient at 0 is 0.
-template <class T>
-Variable<T> abs(Variable<T> x);
+WENGERT_INLINE auto abs(const Value auto& x) { return detail::call(ops::Abs{}, x); }
 
 }  // namespace autograd

@@ -105,7 +105,7 @@ struct Take {
   }
   template <class T>
   void vjp(Recorder<T>& call) const;
-  std::string attributes() const { return "axis=" + std::to_string(axis); }
+  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
 };
 
 // The adjoint of take: y = zeros, y[.., index_k, ..] += x[.., k, ..],   dx = take(g)
@@ -155,7 +155,7 @@ struct Gather {
   }
   template <class T>
   void vjp(Recorder<T>& call) const;
-  std::string attributes() const { return "axis=" + std::to_string(axis); }
+  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
 };
 
 // The adjoint of gather: y = zeros, y[index[i][j]][j] += x[i][j],   dx = gather(g)

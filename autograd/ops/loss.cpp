@@ -10,7 +10,6 @@
 #include "autograd/kernels/log_sum_exp.hpp"
 #include "autograd/number_text.hpp"
 #include "autograd/ops/arithmetic.hpp"
-#include "autograd/ops/attributes.hpp"
 #include "autograd/ops/elementary.hpp"
 #include "autograd/ops/indexing.hpp"
 #include "autograd/ops/reduction.hpp"
@@ -70,7 +69,7 @@ struct Huber {
     return gradients(chained(
         g, [this](const auto& d) { return clip(d, -delta, delta); }, d));
   }
-  std::string attributes() const { return attribute("delta", delta); }
+  static void visit(auto& self, auto&& visitor) { visitor("delta", self.delta); }
 };
 
 // y = -t max(log(p), -100) - (1 - t) max(log(1 - p), -100),   dp = g (p - t) / max(p (1 - p), 1e-12),
@@ -190,7 +189,7 @@ struct SquaredError {
     if (call.wants(0)) call.add(0, dp);
     if (call.wants(1)) call.add(1, -dp);
   }
-  std::string attributes() const { return attribute("n", n); }
+  static void visit(auto& self, auto&& visitor) { visitor("n", self.n); }
 };
 
 // y = sum over rows of w (log(sum(exp(x))) - x[target]) / n,   dx = g w / n (softmax(x) - onehot(target))

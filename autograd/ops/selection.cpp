@@ -1,37 +1,10 @@
 #include "autograd/ops/selection.hpp"
 
-#include "autograd/all_or_nothing.hpp"
-#include "autograd/apply.hpp"
-#include "autograd/ops/arithmetic.hpp"
-#include "autograd/ops/attributes.hpp"
+#include "autograd/ops/on_tape.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
 
-std::string ops::GreaterThan::attributes() const { return attribute("threshold", threshold); }
-std::string ops::Clip::attributes() const { return attribute("low", low) + ", " + attribute("high", high); }
-std::string ops::EqualTo::attributes() const { return attribute("value", value); }
-
-template <class T>
-Variable<T> greater(Variable<T> a, Variable<T> b) {
-  return apply(ops::Greater{}, a, b);
-}
-template <class T>
-Variable<T> greater(Variable<T> x, double threshold) {
-  return apply(ops::GreaterThan{threshold}, x);
-}
-template <class T>
-Variable<T> equal(Variable<T> a, Variable<T> b) {
-  return apply(ops::Equal{}, a, b);
-}
-template <class T>
-Variable<T> equal(Variable<T> x, double value) {
-  return apply(ops::EqualTo{value}, x);
-}
-template <class T>
-Variable<T> sign(Variable<T> x) {
-  return apply(ops::Sign{}, x);
-}
 namespace {
 
 /// f(mask), where the mask passes no gradient, whatever it was made of.
@@ -44,68 +17,28 @@ Variable<T> with_mask(Tape<T>& tape, Variable<T> mask, F f) {
 }  // namespace
 
 template <class T>
-Variable<T> masked(Variable<T> x, Variable<T> mask) {
+Variable<T> detail::record_masked(Variable<T> x, Variable<T> mask) {
   return with_mask(common_tape("masked", x, mask), mask, [&](Variable<T> m) { return apply(ops::Masked{}, x, m); });
 }
 template <class T>
-Variable<T> where(Variable<T> condition, Variable<T> a, Variable<T> b) {
+Variable<T> detail::record_where(Variable<T> condition, Variable<T> a, Variable<T> b) {
   return with_mask(common_tape("where", condition, a, b), condition,
                    [&](Variable<T> c) { return apply(ops::Where{}, c, a, b); });
 }
-template <class T>
-Variable<T> maximum(Variable<T> a, Variable<T> b) {
-  return apply(ops::Maximum{}, a, b);
-}
-template <class T>
-Variable<T> minimum(Variable<T> a, Variable<T> b) {
-  return apply(ops::Minimum{}, a, b);
-}
-template <class T>
-Variable<T> clip(Variable<T> x, double low, double high) {
-  return apply(ops::Clip{low, high}, x);
-}
-template <class T>
-Variable<T> floor(Variable<T> x) {
-  return apply(ops::Floor{}, x);
-}
-template <class T>
-Variable<T> masked_fill(Variable<T> x, Variable<T> mask, double value) {
-  Tape<T>& tape = common_tape("masked_fill", x, mask);
-  return all_or_nothing(tape, [&] { return where(mask, tape.constant(Shape{}, static_cast<T>(value)), x); });
-}
-template <class T>
-Variable<T> lerp(Variable<T> a, Variable<T> b, Variable<T> weight) {
-  return all_or_nothing(common_tape("lerp", a, b, weight), [&] { return a + weight * (b - a); });
-}
+template Variable<float> detail::record_masked(Variable<float>, Variable<float>);
+template Variable<double> detail::record_masked(Variable<double>, Variable<double>);
+template Variable<float> detail::record_where(Variable<float>, Variable<float>, Variable<float>);
+template Variable<double> detail::record_where(Variable<double>, Variable<double>, Variable<double>);
 
-template <class T>
-Variable<T> maximum(Variable<T> x, double bound) {
-  return maximum(x, common_tape("maximum", x).constant(Shape{}, static_cast<T>(bound)));
-}
-template <class T>
-Variable<T> minimum(Variable<T> x, double bound) {
-  return minimum(x, common_tape("minimum", x).constant(Shape{}, static_cast<T>(bound)));
-}
-
-#define INSTANTIATE(T)                                                \
-  template Variable<T> greater(Variable<T>, Variable<T>);             \
-  template Variable<T> greater(Variable<T>, double);                  \
-  template Variable<T> equal(Variable<T>, Variable<T>);               \
-  template Variable<T> equal(Variable<T>, double);                    \
-  template Variable<T> sign(Variable<T>);                             \
-  template Variable<T> masked(Variable<T>, Variable<T>);              \
-  template Variable<T> where(Variable<T>, Variable<T>, Variable<T>);  \
-  template Variable<T> maximum(Variable<T>, Variable<T>);             \
-  template Variable<T> minimum(Variable<T>, Variable<T>);             \
-  template Variable<T> maximum(Variable<T>, double);                  \
-  template Variable<T> minimum(Variable<T>, double);                  \
-  template Variable<T> clip(Variable<T>, double, double);             \
-  template Variable<T> floor(Variable<T>);                            \
-  template Variable<T> masked_fill(Variable<T>, Variable<T>, double); \
-  template Variable<T> lerp(Variable<T>, Variable<T>, Variable<T>);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+template struct detail::OnTape<ops::Greater>;
+template struct detail::OnTape<ops::GreaterThan>;
+template struct detail::OnTape<ops::Equal>;
+template struct detail::OnTape<ops::EqualTo>;
+template struct detail::OnTape<ops::Sign>;
+template struct detail::OnTape<ops::Maximum>;
+template struct detail::OnTape<ops::Minimum>;
+template struct detail::OnTape<ops::Clip>;
+template struct detail::OnTape<ops::Floor>;
 
 namespace {
 // Made of other ops, but listed under the names users call.

@@ -60,8 +60,6 @@ void fill_zero(V* data, std::size_t size) {
   std::fill(data, data + size, V(0));
 }
 
-std::string axis_attribute(std::size_t axis) { return "axis=" + std::to_string(axis); }
-
 /// y = part of x on the same memory.
 template <class Rule, class T>
 Variable<T> apply_alias(const Rule& rule, Variable<T> x, std::size_t offset) {
@@ -178,7 +176,6 @@ struct Permute {
     for (std::size_t k = 0; k < call.input().shape().rank(); ++k) inverse.axes[axes[k]] = k;
     call.add(0, apply(inverse, call.gradient()));
   }
-  std::string attributes() const { return {}; }
 };
 
 // y = a piece of x,   dx = g at the piece, 0 elsewhere
@@ -204,9 +201,11 @@ struct Slice {
   void vjp(Recorder<T>& call) const {
     call.add_piece(0, piece, call.gradient());
   }
-  std::string attributes() const {
-    return axis_attribute(piece.axis) + ", start=" + std::to_string(piece.start) +
-           ", step=" + std::to_string(piece.step) + ", length=" + std::to_string(piece.length);
+  static void visit(auto& self, auto&& visitor) {
+    visitor("axis", self.piece.axis);
+    visitor("start", self.piece.start);
+    visitor("step", self.piece.step);
+    visitor("length", self.piece.length);
   }
 };
 
@@ -218,7 +217,10 @@ struct Select : Slice {
     shape.erase(piece.axis);
     return shape;
   }
-  std::string attributes() const { return axis_attribute(piece.axis) + ", index=" + std::to_string(piece.start); }
+  static void visit(auto& self, auto&& visitor) {
+    visitor("axis", self.piece.axis);
+    visitor("index", self.piece.start);
+  }
 };
 
 // y_k = consecutive pieces of x,   dx = the g_k side by side
@@ -257,7 +259,7 @@ struct Split {
       if (call.has_gradient(k)) call.add_piece(0, piece, call.gradient(k));
     });
   }
-  std::string attributes() const { return axis_attribute(axis); }
+  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
 };
 
 // y_k = x[k],   dx[k] = g_k
@@ -326,7 +328,7 @@ struct Concat {
       if (call.wants(k)) call.add(k, apply(Slice{piece}, call.gradient()));
     }
   }
-  std::string attributes() const { return axis_attribute(axis); }
+  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
 };
 
 // y[k] = x_k along a new axis,   dx_k = g[k]
@@ -372,7 +374,7 @@ struct Stack {
     for (std::size_t k = 0; k < call.inputs(); ++k)
       if (call.wants(k)) call.add(k, select(call.gradient(), static_cast<Index>(axis), static_cast<Index>(k)));
   }
-  std::string attributes() const { return axis_attribute(axis); }
+  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
 };
 
 // y = sum over k of x_k placed at piece k among zeros,   dx_k = piece k of g
@@ -406,7 +408,6 @@ struct Assemble {
         call.add(k, apply(Select{{pieces[k]}}, call.gradient()));
     }
   }
-  std::string attributes() const { return {}; }
 };
 
 // y = x, a constant

@@ -108,4 +108,13 @@ Variable<T> named(std::string_view name, Variable<T> x) {
   return x;
 }
 
+template <class T>
+Variable<T> Variable<T>::operator[](Index t) const {
+  return select(*this, 0, t);
+}
+template <class T>
+Variable<T> Variable<T>::detach() const {
+  return autograd::detach(*this);
+}
+
 }  // namespace autograd

@@ -37,7 +37,7 @@ struct Softmax {
     const Variable<T> g = call.gradient(), y = call.output();
     call.add(0, y * (g - sum(g * y, static_cast<Index>(axis), true)));
   }
-  std::string attributes() const { return "axis=" + std::to_string(axis); }
+  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
 };
 
 // y = x - log(sum(exp(x))),   dx = g - exp(y) sum(g)
@@ -61,7 +61,7 @@ struct LogSoftmax {
     const Variable<T> g = call.gradient(), y = call.output();
     call.add(0, g - exp(y) * sum(g, static_cast<Index>(axis), true));
   }
-  std::string attributes() const { return "axis=" + std::to_string(axis); }
+  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
 };
 
 }  // namespace ops

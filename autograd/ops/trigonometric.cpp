@@ -1,64 +1,19 @@
 #include "autograd/ops/trigonometric.hpp"
 
-#include "autograd/apply.hpp"
-#include "autograd/ops/arithmetic.hpp"
-#include "autograd/ops/elementary.hpp"
-#include "autograd/ops/selection.hpp"
-#include "autograd/ops/shape.hpp"
+#include "autograd/ops/on_tape.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
 
-template <class T>
-Variable<T> sin(Variable<T> x) {
-  return apply(ops::Sin{}, x);
-}
-template <class T>
-Variable<T> cos(Variable<T> x) {
-  return apply(ops::Cos{}, x);
-}
-template <class T>
-Variable<T> tan(Variable<T> x) {
-  return apply(ops::Tan{}, x);
-}
-template <class T>
-Variable<T> asin(Variable<T> x) {
-  return apply(ops::Asin{}, x);
-}
-template <class T>
-Variable<T> acos(Variable<T> x) {
-  return apply(ops::Acos{}, x);
-}
-template <class T>
-Variable<T> atan(Variable<T> x) {
-  return apply(ops::Atan{}, x);
-}
-template <class T>
-Variable<T> sinh(Variable<T> x) {
-  return apply(ops::Sinh{}, x);
-}
-template <class T>
-Variable<T> cosh(Variable<T> x) {
-  return apply(ops::Cosh{}, x);
-}
-template <class T>
-Variable<T> atan2(Variable<T> y, Variable<T> x) {
-  return apply(ops::Atan2{}, y, x);
-}
-
-#define INSTANTIATE(T)                    \
-  template Variable<T> sin(Variable<T>);  \
-  template Variable<T> cos(Variable<T>);  \
-  template Variable<T> tan(Variable<T>);  \
-  template Variable<T> asin(Variable<T>); \
-  template Variable<T> acos(Variable<T>); \
-  template Variable<T> atan(Variable<T>); \
-  template Variable<T> sinh(Variable<T>); \
-  template Variable<T> cosh(Variable<T>); \
-  template Variable<T> atan2(Variable<T>, Variable<T>);
-INSTANTIATE(float)
-INSTANTIATE(double)
-#undef INSTANTIATE
+template struct detail::OnTape<ops::Sin>;
+template struct detail::OnTape<ops::Cos>;
+template struct detail::OnTape<ops::Tan>;
+template struct detail::OnTape<ops::Asin>;
+template struct detail::OnTape<ops::Acos>;
+template struct detail::OnTape<ops::Atan>;
+template struct detail::OnTape<ops::Sinh>;
+template struct detail::OnTape<ops::Cosh>;
+template struct detail::OnTape<ops::Atan2>;
 
 std::vector<RegisteredOp> trigonometric_ops() {
   return {elementwise_op<ops::Sin>([](auto x) { return sin(x[0]); }),

@@ -4,7 +4,9 @@
 #include <limits>
 
 #include "autograd/op.hpp"
-#include "autograd/variable.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/elementary.hpp"
+#include "autograd/ops/selection.hpp"
 
 namespace autograd {
 
@@ -88,25 +90,19 @@ struct Atan2 {
 
 }  // namespace ops
 
-template <class T>
-Variable<T> sin(Variable<T> x);
-template <class T>
-Variable<T> cos(Variable<T> x);
-template <class T>
-Variable<T> tan(Variable<T> x);
-template <class T>
-Variable<T> asin(Variable<T> x);
-template <class T>
-Variable<T> acos(Variable<T> x);
-template <class T>
-Variable<T> atan(Variable<T> x);
-template <class T>
-Variable<T> sinh(Variable<T> x);
-template <class T>
-Variable<T> cosh(Variable<T> x);
+WENGERT_INLINE auto sin(const Value auto& x) { return detail::call(ops::Sin{}, x); }
+WENGERT_INLINE auto cos(const Value auto& x) { return detail::call(ops::Cos{}, x); }
+WENGERT_INLINE auto tan(const Value auto& x) { return detail::call(ops::Tan{}, x); }
+WENGERT_INLINE auto asin(const Value auto& x) { return detail::call(ops::Asin{}, x); }
+WENGERT_INLINE auto acos(const Value auto& x) { return detail::call(ops::Acos{}, x); }
+WENGERT_INLINE auto atan(const Value auto& x) { return detail::call(ops::Atan{}, x); }
+WENGERT_INLINE auto sinh(const Value auto& x) { return detail::call(ops::Sinh{}, x); }
+WENGERT_INLINE auto cosh(const Value auto& x) { return detail::call(ops::Cosh{}, x); }
 /// The angle of the point (x, y), in (-pi, pi]. Its gradient at the origin is 0. Throws ShapeError when the shapes do
 /// not broadcast.
-template <class T>
-Variable<T> atan2(Variable<T> y, Variable<T> x);
+template <Value A, Like<A> B>
+WENGERT_INLINE auto atan2(const A& y, const B& x) {
+  return detail::call(ops::Atan2{}, y, x);
+}
 
 }  // namespace autograd

@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "autograd/error.hpp"
-#include "autograd/kernels/lane.hpp"
 #include "autograd/kernels/packed_product.hpp"
+#include "autograd/ops/elementary.hpp"
 #include "nn/io/faults.hpp"
 
 namespace nn::infer {

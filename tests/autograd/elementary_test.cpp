@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "autograd/kernels/dual.hpp"
+#include "autograd/ops/trigonometric.hpp"
+#include "autograd/values/dual.hpp"
 
 using namespace autograd;
 
@@ -189,7 +190,7 @@ std::vector<Fused<T>> functions() {
           {"pow -1", [](R x) { return pow(x, -1); }, [](L x) { return std::pow(x, -1.0L); }},
           {"x ^ x", [](R x) { return pow(x, x); }, [](L x) { return std::pow(x, x); }},
           {"atan2 of (x, 1)", [](R x) { return atan2(x, x * 0 + 1); }, [](L x) { return std::atan2(x, x * 0 + 1); }},
-          {"logaddexp of (x, 0)", [](R x) { return logaddexp(x, broadcast_lane<decltype(x.value)>(0)); },
+          {"logaddexp of (x, 0)", [](R x) { return logaddexp(x, number_like(x, 0)); },
            [](L x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }}};
 }
 

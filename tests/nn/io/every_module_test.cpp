@@ -112,7 +112,7 @@ struct TwoArguments : H {
   V operator()(V x, int) { return x; }
 };
 template <class H>
-struct Sequential : TwoArguments<H> {
+struct SaysSequential : TwoArguments<H> {
   nn::Description describe() const { return {"Sequential"}; }
 };
 template <class H>
@@ -326,7 +326,7 @@ void add_models() {
   add("a row by forward()", 1, {}, Forward<decltype(row()), decltype(in_a_row)>{row(), in_a_row},
       [](auto& m, V x) { return m.forward(x); });
   add("a row that is final", 1, {}, Final<decltype(row()), decltype(in_a_row)>{row(), in_a_row}, call);
-  add("a row by its description", 1, {}, Sequential<decltype(row())>{row()}, in_a_row);
+  add("a row by its description", 1, {}, SaysSequential<decltype(row())>{row()}, in_a_row);
   add("a row with Dropout", 2, {},
       holder(nn::Linear<double>(2, 2, generator), nn::Dropout<double>(0.5), nn::Linear<double>(2, 2, generator)),
       [](auto& m, V x) { return m.template part<2>()(m.template part<0>()(x)); });
@@ -346,6 +346,14 @@ void add_models() {
       [](auto& m, V x) { return m.template part<2>()(m.template part<1>()(m.template part<0>()(x))); });
   add("a model that can not be tried", 1, {"the model"}, TwoArguments<decltype(row())>{row()}, in_a_row);
   add("a described model of an unknown type", 1, {"Network of mine"}, Named<decltype(row())>{row()}, in_a_row);
+  add("Sequential", 1, {},
+      nn::Sequential(nn::LSTM<double>({.input_size = 1, .hidden_size = 8}, generator), nn::Dropout<double>(0.5),
+                     nn::Linear<double>(8, 1, generator)),
+      call);
+  add("Sequential with a LayerNorm", 2, {"LayerNorm"},
+      nn::Sequential(nn::Linear<double>(2, 2, generator), nn::LayerNorm<double>(2),
+                     nn::Linear<double>(2, 2, generator)),
+      call);
   add("an Embedding", 2, {"part_b"},
       holder(nn::Linear<double>(2, 2, generator), nn::Embedding<double>(5, 2, generator)),
       [](auto& m, V x) { return m.template part<0>()(x); });

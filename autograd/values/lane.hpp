@@ -6,18 +6,19 @@
 #include <complex>
 #include <concepts>
 #include <cstring>
+#include <string_view>
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
-#include "autograd/kernels/dependence.hpp"
 #include "autograd/kernels/elementary.hpp"
 #include "autograd/kernels/instruction_set.hpp"
 #include "autograd/op.hpp"
+#include "autograd/values/dependence.hpp"
 
 WENGERT_QUIET_BEGIN
 namespace autograd {
 
-/// A register with exactly the functions the tape has, so that a rule that compiles on lanes compiles on Variables.
+/// A register. It takes the functions that the tape has, so that a rule that compiles on lanes compiles on Variables.
 template <class Register>
 struct Lane {
   Register value;
@@ -104,14 +105,95 @@ struct LaneTraits<kernels::Dependence> {
 
 }  // namespace detail
 
+namespace kernels {
+
+/// exp(x) - 1, accurate for small x:  with x = a + ib,  expm1(a) - 2 e^a sin(b/2)^2 + i e^a sin(b).
+inline std::complex<double> expm1(std::complex<double> x) {
+  const double a = x.real(), b = x.imag(), half = std::sin(b / 2);
+  return {std::expm1(a) - 2 * std::exp(a) * half * half, std::exp(a) * std::sin(b)};
+}
+
+/// log(1 + x), accurate for small x.
+inline std::complex<double> log1p(std::complex<double> x) {
+  return {std::log1p(x.real() * (2 + x.real()) + x.imag() * x.imag()) / 2, std::atan2(x.imag(), 1 + x.real())};
+}
+
+/// 1 / (1 + exp(-x)), without overflow.
+inline std::complex<double> sigmoid(std::complex<double> x) {
+  const std::complex<double> e = std::exp(x.real() < 0 ? x : -x);
+  return x.real() < 0 ? e / (1.0 + e) : 1.0 / (1.0 + e);
+}
+
+/// 2/sqrt(pi) exp(-x^2) sum over n of 2^n x^(2n+1) / (2n+1)!!, a series without cancellation.
+inline std::complex<double> erf(std::complex<double> x) {
+  if (std::abs(x.real()) > 6) return x.real() > 0 ? 1 : -1;
+  std::complex<double> term = x, total = x;
+  for (double n = 1; std::abs(term) > 1e-20 * std::abs(total); ++n) total += term *= 2.0 * x * x / (2 * n + 1);
+  return 1.1283791670955126 * std::exp(-x * x) * total;
+}
+inline std::complex<double> erfc(std::complex<double> x) { return 1.0 - erf(x); }
+
+inline std::complex<double> floor(std::complex<double> x) { return std::floor(x.real()); }
+
+}  // namespace kernels
+
+namespace detail {
+
+// Element by element: vector forms are wrong in the last digits.
+template <class Batch>
+Batch erf_of_each(const Batch& x) {
+  return LaneTraits<Batch>::each(x, [](auto element) { return std::erf(element); });
+}
+template <class Batch>
+Batch erfc_of_each(const Batch& x) {
+  return LaneTraits<Batch>::each(x, [](auto element) { return std::erfc(element); });
+}
+
 template <class S>
-concept Arithmetic = std::is_arithmetic_v<S>;
+S power(S x, S exponent) {
+  return std::pow(x, exponent);
+}
+
+/// Whole powers by multiplication: through the logarithm a negative real part would blur the imaginary one.
+inline std::complex<double> power(std::complex<double> x, double exponent) {
+  if (exponent != std::floor(exponent) || std::abs(exponent) > 1000) return std::pow(x, exponent);
+  std::complex<double> result = 1, factor = exponent < 0 ? 1.0 / x : x;
+  for (int left = static_cast<int>(std::abs(exponent)); left > 0; left /= 2, factor *= factor)
+    if (left % 2) result *= factor;
+  return result;
+}
+
+template <class S>
+S angle(S y, S x) {
+  return std::atan2(y, x);
+}
+
+/// The angle of the real parts, continued analytically.
+inline std::complex<double> angle(std::complex<double> y, std::complex<double> x) {
+  const std::complex<double> turn = std::abs(x.real()) > std::abs(y.real()) ? std::atan(y / x) : -std::atan(x / y);
+  return {std::atan2(y.real(), x.real()), turn.imag()};
+}
+
+}  // namespace detail
 
 /// The number p in every element.
 template <class R>
 WENGERT_INLINE Lane<R> broadcast_lane(typename detail::LaneTraits<R>::Scalar p) {
   return {R(p)};
 }
+/// The same for a lane like another. Literals and attributes become numbers of its type: `1 - y * y` stays float.
+template <class R>
+WENGERT_INLINE Lane<R> number_like(const Lane<R>&, double p) {
+  return broadcast_lane<R>(static_cast<typename detail::LaneTraits<R>::Scalar>(p));
+}
+
+/// A rule of a program's own, in a pointwise function.
+template <class Rule, class R, std::same_as<Lane<R>>... Rest>
+WENGERT_INLINE auto apply(const Rule& rule, Lane<R> first, Rest... rest) {
+  return rule.forward(first, rest...);
+}
+
+// What a register does by itself. All else is made of it by the rules, under the names that all kinds of values share.
 
 template <class R>
 WENGERT_INLINE Lane<R> operator+(Lane<R> a, Lane<R> b) {
@@ -134,49 +216,15 @@ WENGERT_INLINE Lane<R> operator-(Lane<R> a) {
   return {detail::LaneTraits<R>::neg(a.value)};
 }
 
-// Literals and attributes convert to the element type, so `1 - y * y` stays float on floats.
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> operator+(Lane<R> a, S b) {
-  return a + broadcast_lane<R>(b);
-}
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> operator+(S a, Lane<R> b) {
-  return broadcast_lane<R>(a) + b;
-}
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> operator-(Lane<R> a, S b) {
-  return a - broadcast_lane<R>(b);
-}
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> operator-(S a, Lane<R> b) {
-  return broadcast_lane<R>(a) - b;
-}
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> operator*(Lane<R> a, S b) {
-  return a * broadcast_lane<R>(b);
-}
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> operator*(S a, Lane<R> b) {
-  return broadcast_lane<R>(a) * b;
-}
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> operator/(Lane<R> a, S b) {
-  return a / broadcast_lane<R>(b);
-}
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> operator/(S a, Lane<R> b) {
-  return broadcast_lane<R>(a) / b;
-}
-
 /// 1 where a > b, else 0.
 template <class R>
 WENGERT_INLINE Lane<R> greater(Lane<R> a, Lane<R> b) {
   using Traits = detail::LaneTraits<R>;
   return {Traits::select(Traits::greater(a.value, b.value), R(1), R(0))};
 }
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> greater(Lane<R> a, S b) {
-  return greater(a, broadcast_lane<R>(b));
+template <class R>
+WENGERT_INLINE Lane<R> greater(Lane<R> a, double b) {
+  return greater(a, number_like(a, b));
 }
 
 /// 1 where a equals b, else 0.
@@ -185,9 +233,9 @@ WENGERT_INLINE Lane<R> equal(Lane<R> a, Lane<R> b) {
   using Traits = detail::LaneTraits<R>;
   return {Traits::select(Traits::equal(a.value, b.value), R(1), R(0))};
 }
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> equal(Lane<R> a, S b) {
-  return equal(a, broadcast_lane<R>(b));
+template <class R>
+WENGERT_INLINE Lane<R> equal(Lane<R> a, double b) {
+  return equal(a, number_like(a, b));
 }
 
 /// a where the condition is not 0, b elsewhere.
@@ -203,28 +251,12 @@ WENGERT_INLINE Lane<R> masked(Lane<R> x, Lane<R> mask) {
   return where(mask, x, broadcast_lane<R>(0));
 }
 
-/// x where the mask is 0, the number elsewhere.
-template <class R>
-WENGERT_INLINE Lane<R> masked_fill(Lane<R> x, Lane<R> mask, double value) {
-  return where(mask, broadcast_lane<R>(static_cast<typename detail::LaneTraits<R>::Scalar>(value)), x);
-}
-
-/// The same value: a register has no gradient to cut off.
-template <class R>
-WENGERT_INLINE Lane<R> detach(Lane<R> x) {
-  return x;
-}
-
 /// The larger one; NaN if either is.
 template <class R>
 WENGERT_INLINE Lane<R> maximum(Lane<R> a, Lane<R> b) {
   using Traits = detail::LaneTraits<R>;
   const R larger = Traits::select(Traits::greater(a.value, b.value), a.value, b.value);
   return {Traits::select(Traits::equal(a.value, a.value), larger, a.value)};
-}
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> maximum(Lane<R> a, S b) {
-  return maximum(a, broadcast_lane<R>(b));
 }
 
 /// The smaller one; NaN if either is.
@@ -233,103 +265,55 @@ WENGERT_INLINE Lane<R> minimum(Lane<R> a, Lane<R> b) {
   return -maximum(-a, -b);
 }
 
-/// -1, 0 or 1.
-template <class R>
-WENGERT_INLINE Lane<R> sign(Lane<R> x) {
-  return greater(x, 0) - greater(-x, 0);
-}
-
 template <class R>
 WENGERT_INLINE Lane<R> abs(Lane<R> x) {
   return {detail::LaneTraits<R>::abs(x.value)};
 }
 
+/// The same value: a register has no gradient to cut off, and no name.
 template <class R>
-inline constexpr bool is_complex = std::same_as<R, std::complex<double>>;
-
-template <class R>
-WENGERT_INLINE Lane<R> exp(Lane<R> x) {
-  if constexpr (is_complex<R>)
-    return {std::exp(x.value)};
-  else
-    return {kernels::exp(x.value)};
+WENGERT_INLINE Lane<R> detach(Lane<R> x) {
+  return x;
 }
 template <class R>
-WENGERT_INLINE Lane<R> log(Lane<R> x) {
-  if constexpr (is_complex<R>)
-    return {std::log(x.value)};
-  else
-    return {kernels::log(x.value)};
-}
-template <class R>
-WENGERT_INLINE Lane<R> sqrt(Lane<R> x) {
-  using std::sqrt;
-  return {sqrt(x.value)};
-}
-template <class R>
-WENGERT_INLINE Lane<R> rsqrt(Lane<R> x) {
-  return 1 / sqrt(x);
-}
-template <class R>
-WENGERT_INLINE Lane<R> tanh(Lane<R> x) {
-  if constexpr (is_complex<R>)
-    return {std::tanh(x.value)};
-  else
-    return {kernels::tanh(x.value)};
+WENGERT_INLINE Lane<R> named(std::string_view, Lane<R> x) {
+  return x;
 }
 
-/// exp(x) - 1, accurate for small x:  with x = a + ib,  expm1(a) - 2 e^a sin(b/2)^2 + i e^a sin(b).
-template <class R>
-WENGERT_INLINE Lane<R> expm1(Lane<R> x) {
-  if constexpr (is_complex<R>) {
-    const double a = x.value.real(), b = x.value.imag(), half = std::sin(b / 2);
-    return {{std::expm1(a) - 2 * std::exp(a) * half * half, std::exp(a) * std::sin(b)}};
-  } else {
-    return {kernels::expm1(x.value)};
+/// A function of each element that is no rule made of others: of a register, of a complex number; and what it depends
+/// on is what x depends on.
+#define WENGERT_PRIMITIVE(function, of_register, of_complex)  \
+  template <class R>                                          \
+  WENGERT_INLINE Lane<R> function(Lane<R> x) {                \
+    if constexpr (std::same_as<R, kernels::Dependence>)       \
+      return x;                                               \
+    else if constexpr (std::same_as<R, std::complex<double>>) \
+      return {of_complex(x.value)};                           \
+    else                                                      \
+      return {of_register(x.value)};                          \
   }
-}
+WENGERT_PRIMITIVE(exp, kernels::exp, std::exp)
+WENGERT_PRIMITIVE(expm1, kernels::expm1, kernels::expm1)
+WENGERT_PRIMITIVE(log, kernels::log, std::log)
+WENGERT_PRIMITIVE(log1p, kernels::log1p, kernels::log1p)
+WENGERT_PRIMITIVE(sqrt, xsimd::sqrt, std::sqrt)
+WENGERT_PRIMITIVE(tanh, kernels::tanh, std::tanh)
+WENGERT_PRIMITIVE(sigmoid, kernels::sigmoid, kernels::sigmoid)
+WENGERT_PRIMITIVE(erf, detail::erf_of_each, kernels::erf)
+WENGERT_PRIMITIVE(erfc, detail::erfc_of_each, kernels::erfc)
+WENGERT_PRIMITIVE(sin, xsimd::sin, std::sin)
+WENGERT_PRIMITIVE(cos, xsimd::cos, std::cos)
+WENGERT_PRIMITIVE(tan, xsimd::tan, std::tan)
+WENGERT_PRIMITIVE(asin, xsimd::asin, std::asin)
+WENGERT_PRIMITIVE(acos, xsimd::acos, std::acos)
+WENGERT_PRIMITIVE(atan, xsimd::atan, std::atan)
+WENGERT_PRIMITIVE(sinh, xsimd::sinh, std::sinh)
+WENGERT_PRIMITIVE(cosh, xsimd::cosh, std::cosh)
+WENGERT_PRIMITIVE(floor, xsimd::floor, kernels::floor)
+#undef WENGERT_PRIMITIVE
 
-/// log(1 + x), accurate for small x.
 template <class R>
-WENGERT_INLINE Lane<R> log1p(Lane<R> x) {
-  if constexpr (is_complex<R>)
-    return {{std::log1p(x.value.real() * (2 + x.value.real()) + x.value.imag() * x.value.imag()) / 2,
-             std::atan2(x.value.imag(), 1 + x.value.real())}};
-  else
-    return {kernels::log1p(x.value)};
-}
-
-/// 1 / (1 + exp(-x)), without overflow.
-template <class R>
-WENGERT_INLINE Lane<R> sigmoid(Lane<R> x) {
-  if constexpr (is_complex<R>) {
-    const std::complex<double> e = std::exp(x.value.real() < 0 ? x.value : -x.value);
-    return {x.value.real() < 0 ? e / (1.0 + e) : 1.0 / (1.0 + e)};
-  } else {
-    return {kernels::sigmoid(x.value)};
-  }
-}
-
-namespace detail {
-
-template <class S>
-S power(S x, S exponent) {
-  return std::pow(x, exponent);
-}
-
-/// Whole powers by multiplication: through the logarithm a negative real part would blur the imaginary one.
-inline std::complex<double> power(std::complex<double> x, double exponent) {
-  if (exponent != std::floor(exponent) || std::abs(exponent) > 1000) return std::pow(x, exponent);
-  std::complex<double> result = 1, factor = exponent < 0 ? 1.0 / x : x;
-  for (int left = static_cast<int>(std::abs(exponent)); left > 0; left /= 2, factor *= factor)
-    if (left % 2) result *= factor;
-  return result;
-}
-
-}  // namespace detail
-
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> pow(Lane<R> x, S exponent) {
+WENGERT_INLINE Lane<R> pow(Lane<R> x, double exponent) {
   using Scalar = typename detail::LaneTraits<R>::Scalar;
   if (exponent == 1) return x;
   if (exponent == 2) return x * x;
@@ -343,121 +327,10 @@ WENGERT_INLINE Lane<R> pow(Lane<R> x, Lane<R> y) {
   return {detail::LaneTraits<R>::each(x.value, y.value, [](auto a, auto b) { return std::pow(a, b); })};
 }
 
-/// x within [low, high]; NaN stays NaN.
-template <class R>
-WENGERT_INLINE Lane<R> clip(Lane<R> x, double low, double high) {
-  return minimum(maximum(x, low), broadcast_lane<R>(static_cast<typename detail::LaneTraits<R>::Scalar>(high)));
-}
-
-template <class R>
-WENGERT_INLINE Lane<R> sin(Lane<R> x) {
-  using std::sin;
-  return {sin(x.value)};
-}
-template <class R>
-WENGERT_INLINE Lane<R> cos(Lane<R> x) {
-  using std::cos;
-  return {cos(x.value)};
-}
-template <class R>
-WENGERT_INLINE Lane<R> tan(Lane<R> x) {
-  using std::tan;
-  return {tan(x.value)};
-}
-template <class R>
-WENGERT_INLINE Lane<R> asin(Lane<R> x) {
-  using std::asin;
-  return {asin(x.value)};
-}
-template <class R>
-WENGERT_INLINE Lane<R> acos(Lane<R> x) {
-  using std::acos;
-  return {acos(x.value)};
-}
-template <class R>
-WENGERT_INLINE Lane<R> atan(Lane<R> x) {
-  using std::atan;
-  return {atan(x.value)};
-}
-template <class R>
-WENGERT_INLINE Lane<R> sinh(Lane<R> x) {
-  using std::sinh;
-  return {sinh(x.value)};
-}
-template <class R>
-WENGERT_INLINE Lane<R> cosh(Lane<R> x) {
-  using std::cosh;
-  return {cosh(x.value)};
-}
-
-namespace detail {
-
-template <class S>
-S angle(S y, S x) {
-  return std::atan2(y, x);
-}
-
-/// The angle of the real parts, continued analytically.
-inline std::complex<double> angle(std::complex<double> y, std::complex<double> x) {
-  const std::complex<double> turn = std::abs(x.real()) > std::abs(y.real()) ? std::atan(y / x) : -std::atan(x / y);
-  return {std::atan2(y.real(), x.real()), turn.imag()};
-}
-
-/// 2/sqrt(pi) exp(-x^2) sum over n of 2^n x^(2n+1) / (2n+1)!!, a series without cancellation.
-inline std::complex<double> error_function(std::complex<double> x) {
-  if (std::abs(x.real()) > 6) return x.real() > 0 ? 1 : -1;
-  std::complex<double> term = x, total = x;
-  for (double n = 1; std::abs(term) > 1e-20 * std::abs(total); ++n) total += term *= 2.0 * x * x / (2 * n + 1);
-  return 1.1283791670955126 * std::exp(-x * x) * total;
-}
-
-}  // namespace detail
-
 /// The angle of the point (x, y), in (-pi, pi].
 template <class R>
 WENGERT_INLINE Lane<R> atan2(Lane<R> y, Lane<R> x) {
   return {detail::LaneTraits<R>::each(y.value, x.value, [](auto a, auto b) { return detail::angle(a, b); })};
-}
-
-/// Element by element: vector forms are wrong in the last digits.
-template <class R>
-WENGERT_INLINE Lane<R> erf(Lane<R> x) {
-  if constexpr (std::same_as<R, std::complex<double>>)
-    return {detail::error_function(x.value)};
-  else
-    return {detail::LaneTraits<R>::each(x.value, [](auto element) { return std::erf(element); })};
-}
-/// 1 - erf(x), accurate for large x.
-template <class R>
-WENGERT_INLINE Lane<R> erfc(Lane<R> x) {
-  if constexpr (std::same_as<R, std::complex<double>>)
-    return {1.0 - detail::error_function(x.value)};
-  else
-    return {detail::LaneTraits<R>::each(x.value, [](auto element) { return std::erfc(element); })};
-}
-
-/// The largest whole number that is not above x.
-template <class R>
-WENGERT_INLINE Lane<R> floor(Lane<R> x) {
-  if constexpr (std::same_as<R, std::complex<double>>)
-    return {std::floor(x.value.real())};
-  else if constexpr (std::same_as<R, kernels::Dependence>)
-    return x;
-  else
-    return {xsimd::floor(x.value)};
-}
-
-template <class R>
-WENGERT_INLINE Lane<R> square(Lane<R> x) {
-  return x * x;
-}
-template <class R>
-WENGERT_INLINE Lane<R> reciprocal(Lane<R> x) {
-  return 1 / x;
-}
-template <class R>
-WENGERT_INLINE Lane<R> affine(Lane<R> x, double scale, double shift) {
-  return x * scale + shift;
 }
 
 namespace detail {

@@ -9,11 +9,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "autograd/kernels/lane.hpp"
-#include "autograd/ops/arithmetic.hpp"
-#include "autograd/ops/elementary.hpp"
-#include "autograd/ops/selection.hpp"
-#include "autograd/ops/trigonometric.hpp"
+#include "autograd/values/lane.hpp"
+#include "autograd/values/value.hpp"
 
 namespace autograd {
 
@@ -190,140 +187,17 @@ WENGERT_INLINE auto chain(const Rule& rule, const Dual<R, X>&... x) {
   }
 }
 
-template <class R>
-WENGERT_INLINE Dual<R, 0> constant_dual(double value) {
-  return {broadcast_lane<R>(static_cast<typename LaneTraits<R>::Scalar>(value)), nullptr};
-}
-
 }  // namespace detail
 
-// The functions of a Dual are those of the tape: one line for each rule.
-
-#define WENGERT_UNARY(function, Rule)                 \
-  template <class R, std::uint32_t A>                 \
-  WENGERT_INLINE auto function(const Dual<R, A>& x) { \
-    return detail::chain(ops::Rule{}, x);             \
-  }
-WENGERT_UNARY(operator-, Neg)
-WENGERT_UNARY(square, Square)
-WENGERT_UNARY(reciprocal, Reciprocal)
-WENGERT_UNARY(exp, Exp)
-WENGERT_UNARY(expm1, Expm1)
-WENGERT_UNARY(log, Log)
-WENGERT_UNARY(log1p, Log1p)
-WENGERT_UNARY(sqrt, Sqrt)
-WENGERT_UNARY(rsqrt, Rsqrt)
-WENGERT_UNARY(erf, Erf)
-WENGERT_UNARY(erfc, Erfc)
-WENGERT_UNARY(sin, Sin)
-WENGERT_UNARY(cos, Cos)
-WENGERT_UNARY(tan, Tan)
-WENGERT_UNARY(asin, Asin)
-WENGERT_UNARY(acos, Acos)
-WENGERT_UNARY(atan, Atan)
-WENGERT_UNARY(sinh, Sinh)
-WENGERT_UNARY(cosh, Cosh)
-WENGERT_UNARY(tanh, Tanh)
-WENGERT_UNARY(sigmoid, Sigmoid)
-WENGERT_UNARY(relu, Relu)
-WENGERT_UNARY(abs, Abs)
-WENGERT_UNARY(sign, Sign)
-WENGERT_UNARY(floor, Floor)
-#undef WENGERT_UNARY
-
-#define WENGERT_BINARY(function, Rule)                                     \
-  template <class R, std::uint32_t A, std::uint32_t B>                     \
-  WENGERT_INLINE auto function(const Dual<R, A>& a, const Dual<R, B>& b) { \
-    return detail::chain(ops::Rule{}, a, b);                               \
-  }
-WENGERT_BINARY(operator+, Add)
-WENGERT_BINARY(operator-, Sub)
-WENGERT_BINARY(operator*, Mul)
-WENGERT_BINARY(operator/, Div)
-WENGERT_BINARY(pow, Power)
-WENGERT_BINARY(atan2, Atan2)
-WENGERT_BINARY(logaddexp, LogAddExp)
-WENGERT_BINARY(maximum, Maximum)
-WENGERT_BINARY(minimum, Minimum)
-WENGERT_BINARY(masked, Masked)
-WENGERT_BINARY(greater, Greater)
-WENGERT_BINARY(equal, Equal)
-#undef WENGERT_BINARY
-
-template <class R, std::uint32_t C, std::uint32_t A, std::uint32_t B>
-WENGERT_INLINE auto where(const Dual<R, C>& condition, const Dual<R, A>& a, const Dual<R, B>& b) {
-  return detail::chain(ops::Where{}, condition, a, b);
-}
-template <class R, std::uint32_t A>
-WENGERT_INLINE auto softplus(const Dual<R, A>& x, double beta = 1, double threshold = 20) {
-  return detail::chain(ops::Softplus{beta, threshold}, x);
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto pow(const Dual<R, A>& x, S exponent) {
-  return detail::chain(ops::Pow{static_cast<double>(exponent)}, x);
-}
-template <class R, std::uint32_t A, std::uint32_t M>
-WENGERT_INLINE auto masked_fill(const Dual<R, A>& x, const Dual<R, M>& mask, double value) {
-  return detail::chain(ops::Where{}, mask, detail::constant_dual<R>(value), x);
-}
-template <class R, std::uint32_t A>
-WENGERT_INLINE auto clip(const Dual<R, A>& x, double low, double high) {
-  return detail::chain(ops::Clip{low, high}, x);
-}
-template <class R, std::uint32_t A>
-WENGERT_INLINE auto greater(const Dual<R, A>& x, double threshold) {
-  return detail::chain(ops::GreaterThan{threshold}, x);
-}
-template <class R, std::uint32_t A>
-WENGERT_INLINE auto equal(const Dual<R, A>& x, double value) {
-  return detail::chain(ops::EqualTo{value}, x);
-}
-template <class R, std::uint32_t A>
-WENGERT_INLINE auto affine(const Dual<R, A>& x, double scale, double shift) {
-  return detail::chain(ops::Affine{scale, shift}, x);
+/// A rule of a program's own, in a pointwise function.
+template <class Rule, class R, std::uint32_t... X>
+WENGERT_INLINE auto apply(const Rule& rule, const Dual<R, X>&... x) {
+  return detail::chain(rule, x...);
 }
 
-// Numbers on either side.
-
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto operator+(const Dual<R, A>& a, S b) {
-  return a + detail::constant_dual<R>(b);
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto operator+(S a, const Dual<R, A>& b) {
-  return detail::constant_dual<R>(a) + b;
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto operator-(const Dual<R, A>& a, S b) {
-  return a - detail::constant_dual<R>(b);
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto operator-(S a, const Dual<R, A>& b) {
-  return detail::constant_dual<R>(a) - b;
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto operator*(const Dual<R, A>& a, S b) {
-  return a * detail::constant_dual<R>(b);
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto operator*(S a, const Dual<R, A>& b) {
-  return detail::constant_dual<R>(a) * b;
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto operator/(const Dual<R, A>& a, S b) {
-  return a / detail::constant_dual<R>(b);
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto operator/(S a, const Dual<R, A>& b) {
-  return detail::constant_dual<R>(a) / b;
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto maximum(const Dual<R, A>& a, S b) {
-  return maximum(a, detail::constant_dual<R>(b));
-}
-template <class R, std::uint32_t A, Arithmetic S>
-WENGERT_INLINE auto minimum(const Dual<R, A>& a, S b) {
-  return minimum(a, detail::constant_dual<R>(b));
+template <class R, std::uint32_t A>
+WENGERT_INLINE Dual<R, 0> number_like(const Dual<R, A>& x, double p) {
+  return {number_like(x.value, p), nullptr};
 }
 
 /// The same value without slopes.
@@ -336,26 +210,6 @@ WENGERT_INLINE Dual<R, 0> detach(const Dual<R, A>& x) {
 template <class R, std::uint32_t A>
 WENGERT_INLINE Dual<R, A> named(std::string_view, const Dual<R, A>& x) {
   return x;
-}
-template <class R>
-WENGERT_INLINE Lane<R> named(std::string_view, Lane<R> x) {
-  return x;
-}
-template <class R>
-WENGERT_INLINE Lane<R> relu(Lane<R> x) {
-  return ops::Relu::forward(x);
-}
-template <class R>
-WENGERT_INLINE Lane<R> logaddexp(Lane<R> a, Lane<R> b) {
-  return ops::LogAddExp::forward(a, b);
-}
-template <class R>
-WENGERT_INLINE Lane<R> softplus(Lane<R> x, double beta = 1, double threshold = 20) {
-  return ops::Softplus{beta, threshold}.forward(x);
-}
-template <class R, Arithmetic S>
-WENGERT_INLINE Lane<R> minimum(Lane<R> a, S b) {
-  return minimum(a, broadcast_lane<R>(static_cast<typename detail::LaneTraits<R>::Scalar>(b)));
 }
 
 }  // namespace autograd

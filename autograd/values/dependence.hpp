@@ -27,23 +27,4 @@ constexpr Dependence operator*(Dependence a, Dependence b) { return join(a, b); 
 constexpr Dependence operator/(Dependence a, Dependence b) { return join(a, b); }
 constexpr Dependence operator-(Dependence x) { return x; }
 
-#define WENGERT_UNARY(function) \
-  constexpr Dependence function(Dependence x) { return x; }
-WENGERT_UNARY(exp)
-WENGERT_UNARY(expm1)
-WENGERT_UNARY(log)
-WENGERT_UNARY(log1p)
-WENGERT_UNARY(sqrt)
-WENGERT_UNARY(tanh)
-WENGERT_UNARY(sigmoid)
-WENGERT_UNARY(sin)
-WENGERT_UNARY(cos)
-WENGERT_UNARY(tan)
-WENGERT_UNARY(asin)
-WENGERT_UNARY(acos)
-WENGERT_UNARY(atan)
-WENGERT_UNARY(sinh)
-WENGERT_UNARY(cosh)
-#undef WENGERT_UNARY
-
 }  // namespace autograd::kernels
