@@ -21,6 +21,14 @@ struct ParameterState {
   bool owned = true;                          ///< a Parameter holds it
   bool sweeping = false;                      ///< a backward() that will add to grad is under way
   std::shared_ptr<ParameterState> successor;  ///< what its Parameter was assigned
+
+  ParameterState() = default;
+  ParameterState(const ParameterState&) = delete;
+  ParameterState& operator=(const ParameterState&) = delete;
+  /// One after the other: a long line of successors would end one within the other.
+  ~ParameterState() {
+    while (successor && successor.use_count() == 1) successor = std::move(successor->successor);
+  }
 };
 
 /// Lives in a module, never on a tape. A tape that recorded it refuses to sweep after the version has moved on, and

@@ -154,7 +154,11 @@ WENGERT_INLINE auto affine(const Value auto& x, double scale, double shift) {
 }
 
 /// x to a constant power. The gradient at exponent 0 is 0, and at x = 0 for exponents between 0 and 1, as that of sqrt.
-WENGERT_INLINE auto pow(const Value auto& x, double exponent) { return detail::call(ops::Pow{exponent}, x); }
+// The exponent keeps its type: that of xsimd's pow(x, 2), which is found for registers, must be no better match.
+template <Value X, class S>
+requires std::is_arithmetic_v<S> WENGERT_INLINE auto pow(const X& x, const S& exponent) {
+  return detail::call(ops::Pow{static_cast<double>(exponent)}, x);
+}
 /// a to the power b. Where a is 0, the gradient by b is 0, and by a for b from 0 to 1. Throws ShapeError when the
 /// shapes do not broadcast.
 template <Value A, Like<A> B>

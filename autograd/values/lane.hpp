@@ -312,8 +312,8 @@ WENGERT_PRIMITIVE(cosh, xsimd::cosh, std::cosh)
 WENGERT_PRIMITIVE(floor, xsimd::floor, kernels::floor)
 #undef WENGERT_PRIMITIVE
 
-template <class R>
-WENGERT_INLINE Lane<R> pow(Lane<R> x, double exponent) {
+template <class R, class S>
+requires std::is_arithmetic_v<S> WENGERT_INLINE Lane<R> pow(Lane<R> x, const S& exponent) {
   using Scalar = typename detail::LaneTraits<R>::Scalar;
   if (exponent == 1) return x;
   if (exponent == 2) return x * x;

@@ -51,11 +51,11 @@ void for_each_sample(const auto& f) {
 
 /// A sample recorded on a tape, ready to be swept.
 template <class T>
-struct Recorded {
+struct RecordedSample {
   std::vector<Variable<T>> inputs;
   Variable<T> output;
 
-  Recorded(Tape<T>& tape, const Call<T>& call, const std::vector<Array<T>>& values) {
+  RecordedSample(Tape<T>& tape, const Call<T>& call, const std::vector<Array<T>>& values) {
     for (const Array<T>& value : values) inputs.push_back(tape.variable(value));
     output = call(inputs);
   }
@@ -64,7 +64,7 @@ struct Recorded {
 
 /// By backward(); zeros for an output that nothing can be differentiated through.
 template <class T>
-std::vector<Array<T>> swept(const Recorded<T>& recorded, const Array<T>& output_gradient) {
+std::vector<Array<T>> swept(const RecordedSample<T>& recorded, const Array<T>& output_gradient) {
   Tape<T>& tape = recorded.output.tape();
   if (recorded.differentiable()) tape.backward(recorded.output, output_gradient);
   std::vector<Array<T>> result;
@@ -75,7 +75,7 @@ std::vector<Array<T>> swept(const Recorded<T>& recorded, const Array<T>& output_
 
 /// By grad().
 template <class T>
-std::vector<Array<T>> differentiated(const Recorded<T>& recorded, const Array<T>& output_gradient) {
+std::vector<Array<T>> differentiated(const RecordedSample<T>& recorded, const Array<T>& output_gradient) {
   std::vector<Array<T>> result;
   const auto weights = recorded.output.tape().constant(output_gradient);
   for (const Variable<T>& gradient : grad(recorded.output, std::span<const Variable<T>>(recorded.inputs), weights))
@@ -265,7 +265,7 @@ TEST_CASE("numbers and recorded gradients of every op agree for extreme inputs",
         for (auto& input : extreme)
           for (std::size_t k = 0; k < input.size(); k += 2) input.data()[k] = value;
         soil(tape);
-        const Recorded<double> recorded(tape, sample.call, extreme);
+        const RecordedSample<double> recorded(tape, sample.call, extreme);
         ledger().note(op.info->name, edge, Check::sweeps);
         if (!recorded.differentiable()) continue;
         const Array<double> weights = random_array(recorded.output.shape(), generator);
@@ -279,7 +279,7 @@ TEST_CASE("numbers and recorded gradients of every op agree", "[ops]") {
   Tape<double> tape;
   for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     soil(tape);
-    const Recorded<double> recorded(tape, sample.call, inputs);
+    const RecordedSample<double> recorded(tape, sample.call, inputs);
     const Shape shape = recorded.output.shape();
     const Array<double> random = random_array(shape, generator);
 
@@ -304,7 +304,7 @@ TEST_CASE("every op gives each operand its gradient when the others are constant
   Tape<double> tape;
   for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     soil(tape);
-    const Recorded<double> all(tape, sample.call, inputs);
+    const RecordedSample<double> all(tape, sample.call, inputs);
     if (!all.differentiable()) return;
     ledger().note(op.info->name, Edge::constant, Check::gradient);
     const Array<double> value = all.output.copy(), weights = random_array(all.output.shape(), generator);
@@ -345,8 +345,8 @@ TEST_CASE("every op in float agrees with double", "[ops]") {
     soil(tape_float);
     std::vector<Array<float>> inputs_float;
     for (const Array<double>& input : inputs) inputs_float.push_back(converted<float>(input));
-    const Recorded<double> recorded(tape, sample.call, inputs);
-    const Recorded<float> recorded_float(tape_float, sample.call_float, inputs_float);
+    const RecordedSample<double> recorded(tape, sample.call, inputs);
+    const RecordedSample<float> recorded_float(tape_float, sample.call_float, inputs_float);
     CHECK(distance(recorded_float.output.copy(), recorded.output.copy()) <= 5e-6);
 
     for (const Edge edge : edges_of(sample)) ledger().note(op.info->name, edge, Check::precision);
@@ -366,7 +366,7 @@ TEST_CASE("sweeping an op twice gives the same bits and adds to parameters twice
   Tape<double> tape;
   for_each_sample([&](const RegisteredOp& op, const Sample& sample, const auto& inputs, Generator& generator) {
     soil(tape);
-    const Recorded<double> recorded(tape, sample.call, inputs);
+    const RecordedSample<double> recorded(tape, sample.call, inputs);
     if (!recorded.differentiable()) return;
     const Array<double> weights = random_array(recorded.output.shape(), generator);
     ledger().note(op.info->name, Edge::twice, Check::sweeps);
@@ -440,12 +440,12 @@ TEST_CASE("a vjp reads no more than its OpInfo declares", "[ops]") {
   Tape<double> tape;
   for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator& generator) {
     soil(tape);
-    const Recorded<double> recorded(tape, sample.call, inputs);
+    const RecordedSample<double> recorded(tape, sample.call, inputs);
     if (!recorded.differentiable()) return;
     const Array<double> weights = random_array(recorded.output.shape(), generator);
     const auto expected = swept(recorded, weights), expected_tape = differentiated(recorded, weights);
     tape.clear();
-    const Recorded<double> poisoned(tape, sample.call, inputs);
+    const RecordedSample<double> poisoned(tape, sample.call, inputs);
 
     // NaN everywhere, and then again what is to be read, because slots can share memory.
     std::map<SlotId, std::vector<double>> read;
@@ -538,7 +538,7 @@ TEST_CASE("every op can be printed", "[ops]") {
   Tape<double> tape;
   for_each_sample([&](const RegisteredOp&, const Sample& sample, const auto& inputs, Generator&) {
     tape.clear();
-    const Recorded<double> recorded(tape, sample.call, inputs);
+    const RecordedSample<double> recorded(tape, sample.call, inputs);
     const std::string text = tape.print();
     CHECK(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) == tape.size());
     for (std::size_t index = 0; index < tape.size(); ++index)

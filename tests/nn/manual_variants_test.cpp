@@ -364,14 +364,14 @@ TEST_CASE("by hand: every combination of the variants equals the tape, down to t
                 auto zi = gate(0), zf = gate(1), zg = gate(v.gates() - 2), zo = gate(v.gates() - 1);
                 if (peephole) zi = zi + pi * c;
                 if (peephole && !coupled) zf = zf + pf * c;
-                const auto i = sigmoid(zi);
-                const auto f = coupled ? 1 - i : sigmoid(zf);
+                const auto i = autograd::sigmoid(zi);
+                const auto f = coupled ? 1 - i : autograd::sigmoid(zf);
                 const auto cell = f * c + i * tanh(zg);
                 auto next = cell, read = cell;
                 if (n) read = grouped_norm(cell, 1, v.eps, gc, bc);
                 if (v.carry) next = read;
                 if (peephole) zo = zo + po * next;
-                const auto h = sigmoid(zo) * tanh(read);
+                const auto h = autograd::sigmoid(zo) * tanh(read);
                 const auto out = projection ? linear(h, Wp) : h;
                 Array<double> reaches = full<double>({batch, 1}, 1);
                 if (lengths)
