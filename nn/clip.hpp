@@ -63,7 +63,7 @@ void each_parameter(M& module, F f) {
 template <class Parameters>
 Norm norm_of_gradients(Parameters& parameters, double order) {
   Norm norm(order);
-  each_parameter(parameters, [&](auto& parameter) { norm.add(parameter.grad().data(), parameter.size()); });
+  each_parameter(parameters, [&](auto& parameter) { norm.add(parameter.grad().data(), parameter.grad().size()); });
   return norm;
 }
 
@@ -72,14 +72,15 @@ double clip_norm(Parameters& parameters, double max_norm, double order) {
   const Norm norm = norm_of_gradients(parameters, order);
   const double factor = norm.clip_coefficient(max_norm);
   if (factor < 1)
-    each_parameter(parameters, [&](auto& parameter) { scale(parameter.grad().data(), parameter.size(), factor); });
+    each_parameter(parameters,
+                   [&](auto& parameter) { scale(parameter.grad().data(), parameter.grad().size(), factor); });
   return norm.total();
 }
 
 template <class Parameters>
 void clip_value(Parameters& parameters, double limit) {
   check_clip_value(limit);
-  each_parameter(parameters, [&](auto& parameter) { clamp(parameter.grad().data(), parameter.size(), limit); });
+  each_parameter(parameters, [&](auto& parameter) { clamp(parameter.grad().data(), parameter.grad().size(), limit); });
 }
 
 }  // namespace detail

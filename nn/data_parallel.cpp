@@ -20,6 +20,9 @@ using autograd::ValueError;
 
 namespace {
 
+/// Each has a tape.
+constexpr std::size_t most_shards = 65536;
+
 /// A number that a process forked off has not in common with its parent. Where there is no fork(), any.
 long process() {
 #if __has_include(<unistd.h>)
@@ -135,6 +138,9 @@ void Workers::run(std::size_t tasks, const std::function<void(std::size_t)>& wor
 template <class T>
 DataParallel<T>::DataParallel(std::size_t shards, std::size_t threads) : workers_(threads) {
   if (shards == 0) throw ValueError("data_parallel: at least one shard, got 0");
+  if (shards > most_shards)
+    throw ValueError("data_parallel: at most " + std::to_string(most_shards) + " shards, got " +
+                     std::to_string(shards) + "; was the number negative?");
   for (std::size_t k = 0; k < shards; ++k) tapes_.push_back(std::make_unique<Tape<T>>());
 }
 

@@ -53,7 +53,7 @@ class Workers {
 template <class T>
 class DataParallel {
  public:
-  /// Throws ValueError for no shard or no thread.
+  /// Throws ValueError for no shard or more than 65,536, for no thread or more than the system starts.
   DataParallel(std::size_t shards, std::size_t threads);
 
   /// Calls loss(tape, rows) for every shard that has rows, sweeps it, and adds the gradients to those of the

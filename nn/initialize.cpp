@@ -52,8 +52,9 @@ class Normal {
 
 template <class T>
 Array<T> uniform(const Shape& shape, double low, double high, Generator& generator) {
-  require(std::isfinite(low) && std::isfinite(high) && low <= high, "uniform: low and high must be finite, low <= high",
-          low, high);
+  require(std::isfinite(static_cast<T>(low)) && std::isfinite(static_cast<T>(high)) && low <= high &&
+              std::isfinite(static_cast<T>(high - low)),
+          "uniform: low, high and their difference must be finite, low <= high", low, high);
   Array<T> result = autograd::make_array<T>(shape);
   for (T& element : result) element = static_cast<T>(low + (high - low) * autograd::uniform(generator));
   return result;

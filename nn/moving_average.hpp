@@ -26,8 +26,10 @@ class ExponentialMovingAverage {
   template <Module M>
   ExponentialMovingAverage(M& module, double decay) : ExponentialMovingAverage(nn::parameters<T>(module), decay) {}
 
-  /// After each step of the optimizer.
+  /// After each step of the optimizer. Throws ValueError, and changes nothing, for a parameter of another shape than at
+  /// first; so does swap().
   void update() {
+    check_shapes();
     const T kept(decay_), fresh(1 - decay_);
     for (std::size_t k = 0; k < parameters_.size(); ++k) {
       const T* const p = parameters_[k]->value().data();
@@ -38,6 +40,7 @@ class ExponentialMovingAverage {
 
   /// Exchanges the parameters and their averages: once to evaluate, once more to go on training.
   void swap() {
+    check_shapes();
     for (std::size_t k = 0; k < parameters_.size(); ++k)
       parameters_[k]->update([&](auto& values) {
         std::swap_ranges(averages_[k].data(), averages_[k].data() + averages_[k].size(), values.data());
@@ -52,6 +55,14 @@ class ExponentialMovingAverage {
   }
 
  private:
+  void check_shapes() const {
+    for (std::size_t k = 0; k < parameters_.size(); ++k)
+      if (!(parameters_[k]->shape() == autograd::shape_of(averages_[k])))
+        throw autograd::ValueError("moving average: parameter " + std::to_string(k) + " had shape " +
+                                   to_string(autograd::shape_of(averages_[k])) + " at first, and has " +
+                                   to_string(parameters_[k]->shape()) + " now; average it anew");
+  }
+
   std::vector<Parameter<T>*> parameters_;
   double decay_;
   std::vector<autograd::Array<T>> averages_;

@@ -42,6 +42,7 @@ void Optimizer<T>::add_group(const std::vector<Parameter<T>*>& parameters, doubl
                        to_string(parameter->shape()) + " is there already; name each parameter once, in one group");
     parameters_.push_back(parameter);
     groups_.push_back(this->learning_rates.size());
+    shapes_.push_back(parameter->shape());
   }
   this->learning_rates.push_back(learning_rate);
 }
@@ -60,6 +61,17 @@ void Optimizer<T>::check_rates() const {
 }
 
 template <class T>
+void Optimizer<T>::check_shapes() const {
+  for (std::size_t k = 0; k < parameters_.size(); ++k) {
+    const autograd::Shape value = parameters_[k]->shape(), gradient = autograd::shape_of(parameters_[k]->grad());
+    if (value == shapes_[k] && gradient == shapes_[k]) continue;
+    throw ValueError("optimizer: parameter " + std::to_string(k) + " had shape " + to_string(shapes_[k]) +
+                     " when the optimizer was made, and has " + to_string(value) + " with a gradient of " +
+                     to_string(gradient) + " now; nothing was updated; make an optimizer for it");
+  }
+}
+
+template <class T>
 void Optimizer<T>::check_finite() const {
   for (std::size_t k = 0; k < parameters_.size(); ++k) {
     const T* const gradient = parameters_[k]->grad().data();
@@ -75,6 +87,7 @@ void Optimizer<T>::check_finite() const {
 template <class T>
 void Optimizer<T>::step() {
   check_rates();
+  check_shapes();
   const bool finite = std::all_of(parameters_.begin(), parameters_.end(), [](const Parameter<T>* parameter) {
     return all_finite(parameter->grad().data(), parameter->size());
   });

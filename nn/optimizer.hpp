@@ -47,7 +47,8 @@ class Optimizer : public Rates {
   /// Updates every parameter from its grad(). Nothing is allocated.
   /// Throws ValueError, and updates nothing, if a gradient holds NaN or infinity; with NonFinite::skip such a step is
   /// left out, and counted. Throws ValueError, and updates nothing, for a learning rate or momentum that is negative or
-  /// no finite number of type T.
+  /// no finite number of type T, and for a parameter or gradient that has another shape than when the optimizer was
+  /// made.
   void step();
   /// Of the parameters that it holds, and of no others.
   void zero_grad();
@@ -88,11 +89,13 @@ class Optimizer : public Rates {
 
  private:
   void check_rates() const;
+  void check_shapes() const;
   void check_finite() const;
 
   std::vector<Parameter<T>*> parameters_;
   std::unordered_set<const Parameter<T>*> held_;  ///< the same, to be looked up
   std::vector<std::size_t> groups_;               ///< of each parameter
+  std::vector<autograd::Shape> shapes_;           ///< the same: what is remembered of a parameter has it, too
   std::size_t time_ = 0, skipped_ = 0;
 };
 

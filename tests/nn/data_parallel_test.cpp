@@ -123,6 +123,7 @@ TEST_CASE("a shard that throws leaves the gradients as they were", "[data_parall
   CHECK(parallel.backward(2, loss) == 10);
   CHECK(same(p.grad(), array<double>({2}, {9, 13})));
   CHECK_THROWS_WITH(nn::DataParallel<double>(0, 1), "data_parallel: at least one shard, got 0");
+  CHECK_THROWS_AS(nn::DataParallel<double>(static_cast<std::size_t>(-1), 1), autograd::ValueError);
   CHECK_THROWS_WITH(nn::DataParallel<double>(1, 0), "workers: at least one thread, got 0");
   CHECK_THROWS_WITH(parallel.backward(1, {}), "data_parallel: the loss is empty; pass a function of a tape and rows");
 }

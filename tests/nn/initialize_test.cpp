@@ -127,3 +127,9 @@ TEST_CASE("initialize: refused arguments", "[initialize]") {
   CHECK_THROWS_AS(nn::normal<double>({2}, 0, -1, generator), ValueError);
   CHECK_THROWS_AS(nn::normal<double>({2}, std::nan(""), 1, generator), ValueError);
 }
+
+TEST_CASE("bounds whose difference is no finite number are refused") {
+  nn::Generator generator(1);
+  CHECK_THROWS_AS(nn::uniform<double>({2}, -1e308, 1e308, generator), autograd::ValueError);
+  CHECK_THROWS_AS(nn::uniform<float>({2}, 0, 1e39, generator), autograd::ValueError);
+}

@@ -403,3 +403,40 @@ TEST_CASE("clipping what an optimizer holds leaves other gradients out", "[clip]
   CHECK(module.own.grad()(0) == 0.25);
   CHECK(module.shared.grad()(0) == 30);
 }
+
+TEST_CASE("a parameter or gradient of another shape than at first is refused", "[optimizer]") {
+  const auto step = [](auto make) {
+    nn::Parameter<double> p(autograd::full<double>({2, 3}, 1)), q(autograd::full<double>({4}, 1));
+    auto optimizer = make(std::vector{&p, &q});
+    q.grad().fill(1);
+    SECTION("a parameter") {
+      q = nn::Parameter<double>(autograd::full<double>({400}, 1));
+      CHECK_THROWS_WITH(
+          optimizer.step(),
+          "optimizer: parameter 1 had shape (4) when the optimizer was made, and has (400) with a gradient of "
+          "(400) now; nothing was updated; make an optimizer for it");
+    }
+    SECTION("as many elements in other places") {
+      p = nn::Parameter<double>(autograd::full<double>({3, 2}, 1));
+      CHECK_THROWS_AS(optimizer.step(), autograd::ValueError);
+      CHECK(q.value()(0) == 1);
+    }
+    SECTION("a gradient") {
+      q.grad() = autograd::zeros<double>({2});
+      CHECK_THROWS_AS(optimizer.step(), autograd::ValueError);
+      CHECK(nn::clip_grad_norm(optimizer.parameters(), 1) == 0);
+    }
+  };
+  SECTION("SGD") {
+    step([](auto list) { return nn::SGD<double>(list, {.momentum = 0.9}); });
+  }
+  SECTION("Adam") {
+    step([](auto list) { return nn::Adam<double>(list); });
+  }
+
+  nn::Parameter<double> p(autograd::full<double>({4}, 1));
+  nn::ExponentialMovingAverage<double> average({&p}, 0.5);
+  p = nn::Parameter<double>(autograd::full<double>({2}, 1));
+  CHECK_THROWS_AS(average.update(), autograd::ValueError);
+  CHECK_THROWS_AS(average.swap(), autograd::ValueError);
+}
