@@ -11,6 +11,17 @@
 
 namespace nn {
 
+namespace detail {
+
+/// Runs on a Variable, in training perhaps with a generator.
+template <class M, class T>
+concept Layer = requires(M& module, autograd::Variable<T> x) {
+  module(x);
+}
+|| requires(M& module, autograd::Variable<T> x, autograd::Generator& generator) { module(x, generator); };
+
+}  // namespace detail
+
 /// The modules are named 0, 1, ... in paths, as PyTorch's are: `0.weight_ih_l0`.
 ///
 ///     nn::Sequential model(nn::LSTM<float>({.input_size = 1, .hidden_size = 16}, generator),
@@ -33,7 +44,8 @@ struct Sequential {
 
   /// Of a recurrent module the output goes on. `dropout` is given in training: it draws the dropout of all modules.
   template <class T>
-  autograd::Variable<T> operator()(autograd::Variable<T> x, autograd::Generator* dropout = nullptr) {
+  requires(detail::Layer<Modules, T>&&...) autograd::Variable<T>
+  operator()(autograd::Variable<T> x, autograd::Generator* dropout = nullptr) {
     std::apply([&](auto&... module) { ((x = step(module, x, dropout)), ...); }, modules);
     return x;
   }
