@@ -1,10 +1,12 @@
 // Reads Keras's description of a model: every key of it is honoured, known not to matter, or refused.
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <map>
 #include <set>
 
 #include "nn/io/dialects/keras.hpp"
+#include "nn/io/json_scanner.hpp"
 
 namespace nn::io::dialects {
 
@@ -46,10 +48,28 @@ bool begins_with_word(const std::string& text, const std::string& word) {
   return text == word || text.starts_with(word + '.');
 }
 
+bool own_module(const std::string& module) {
+  return begins_with_word(module, "keras") || begins_with_word(module, "tf_keras") ||
+         begins_with_word(module, "tensorflow");
+}
+
+/// A class, a function or a model of the name is Keras's own if its module is, and nobody has registered it as another:
+/// `refuse` is told of what says otherwise, and of that alone.
+void require_own(const JsonNode& object, const std::string& what, const std::string& name,
+                 const std::function<void(const JsonNode&, const std::string&)>& refuse) {
+  if (const JsonNode module = object.find("module"); module && !module.null())
+    if (const std::string text = module.text(); !own_module(text))
+      refuse(module, what + " of " + shown(text) + ", which is not Keras's own, can not be converted");
+  if (const JsonNode registered = object.find("registered_name"); registered && !registered.null())
+    if (const std::string text = registered.text(); text != name)
+      refuse(registered, what + " registered as " + shown(text) + " can not be converted");
+}
+
 /// The options of one layer. Each that is not taken is refused.
 class Options {
  public:
-  Options(JsonNode config, std::string layer) : config_(std::move(config)), layer_(std::move(layer)) {
+  Options(JsonNode config, std::string layer, KerasFlavour flavour)
+      : config_(std::move(config)), layer_(std::move(layer)), flavour_(flavour) {
     for (const char* const key : harmless) known_.insert(key);
   }
 
@@ -64,9 +84,11 @@ class Options {
     known_.insert(key);
     return config_.at(key);
   }
+  /// Null is false in Python, and to TensorFlow.js the same as nothing.
   bool truth(const char* key, bool missing) {
     const JsonNode node = find(key);
-    return node && !node.null() ? node.truth() : missing;
+    if (node.null()) return flavour_ == KerasFlavour::tfjs && missing;
+    return node ? node.truth() : missing;
   }
   /// An option that can not be converted unless it is false, null or missing.
   void require_off(const char* key, const std::string& why = "can not be converted") {
@@ -78,8 +100,8 @@ class Options {
   }
   void require_number(const char* key, std::initializer_list<double> allowed) {
     const JsonNode node = find(key);
-    if (!node || node.null()) return;
-    if (std::find(allowed.begin(), allowed.end(), node.number()) == allowed.end())
+    if (!node || (node.null() && (allowed.size() == 0 || flavour_ == KerasFlavour::tfjs))) return;
+    if (node.null() || std::find(allowed.begin(), allowed.end(), node.number()) == allowed.end())
       problem(node, std::string(key) + " of this value can not be converted");
   }
   void finish() const {
@@ -93,6 +115,7 @@ class Options {
  private:
   JsonNode config_;
   std::string layer_;
+  KerasFlavour flavour_;
   std::set<std::string> known_;
 };
 
@@ -198,7 +221,7 @@ class TopologyReader {
     const JsonNode config = node.at("config");
     const std::string name = config.at("name").text();
     if (!names_.insert(name).second) config.find("name").problem(name + ": the name occurs twice");
-    Options options(config, name);
+    Options options(config, name, flavour_);
     options.find("name");
     for (const char* const key : {"batch_input_shape", "batch_shape"})
       if (const JsonNode shape = options.find(key); shape && !shape.null()) read_shape(shape);
@@ -245,7 +268,7 @@ class TopologyReader {
       add(recurrent(node, type, options));
     } else if (timed && type == "TimeDistributed") {
       const JsonNode inner = options.at("layer");
-      Options inner_options(inner.at("config"), options.layer());
+      Options inner_options(inner.at("config"), options.layer(), flavour_);
       for (const char* const key : {"name", "batch_input_shape", "batch_shape"}) inner_options.find(key);
       read_class(inner, inner_options, false);
       inner_options.finish();
@@ -262,14 +285,8 @@ class TopologyReader {
   /// The class, if it is one of Keras's own.
   std::string class_of(const JsonNode& node, Options& options) {
     const std::string type = node.at("class_name").text();
-    const JsonNode module = node.find("module");
-    if (const auto text = module.maybe_text())
-      if (!begins_with_word(*text, "keras") && !begins_with_word(*text, "tf_keras") &&
-          !begins_with_word(*text, "tensorflow"))
-        options.problem(module, "a layer of " + *text + ", which is not Keras's own, can not be converted");
-    if (const JsonNode registered = node.find("registered_name"))
-      if (const auto text = registered.maybe_text(); text && *text != type)
-        options.problem(registered, "a layer registered as " + *text + " can not be converted");
+    require_own(node, "a layer", type,
+                [&](const JsonNode& where, const std::string& text) { options.problem(where, text); });
     allow_keys(node, {"class_name", "config", "name", "inbound_nodes", "module", "registered_name", "build_config",
                       "shared_object_id"});
     require_dtype(options);
@@ -279,6 +296,9 @@ class TopologyReader {
   void require_dtype(Options& options) {
     const JsonNode dtype = options.find("dtype");
     if (!dtype || dtype.null()) return;
+    if (!dtype.maybe_text())
+      require_own(dtype, "a dtype", dtype.at("class_name").text(),
+                  [&](const JsonNode& where, const std::string& text) { options.problem(where, text); });
     const JsonNode policy = dtype.maybe_text() ? dtype : dtype.at("config").at("name");
     const std::string text = policy.text();
     if (policy && text != "float32" && text != "float64")
@@ -355,7 +375,7 @@ class TopologyReader {
 
   /// A layer within Bidirectional.
   KerasLayer direction(const JsonNode& node, const Options& outer, bool backwards) {
-    Options options(node.at("config"), outer.layer());
+    Options options(node.at("config"), outer.layer(), flavour_);
     for (const char* const key : {"name", "batch_input_shape", "batch_shape"}) options.find(key);
     const std::string type = class_of(node, options);
     if (!contains(recurrent_classes, type)) {
@@ -400,13 +420,23 @@ class TopologyReader {
     layer.activation = *next;
   }
 
-  /// "tanh", or {"class_name": "function", "config": "tanh"}.
+  /// "tanh", or {"class_name": "function", "config": "tanh"}. Of what is not Keras's own, or a class that is given
+  /// options, the text says so, and is no name of Keras's.
   static std::string function_name(const JsonNode& node) {
     if (const auto text = node.maybe_text()) return *text;
-    const std::string type = node.at("class_name").text(), module = node.find("module").maybe_text().value_or("keras");
-    if (type != "function") return type;
-    const std::string function = node.at("config").text();
-    return module == "builtins" || begins_with_word(module, "keras") ? function : module + '.' + function;
+    allow_keys(node, {"class_name", "config", "module", "registered_name", "build_config", "shared_object_id"});
+    const std::string type = node.at("class_name").text();
+    const bool function = type == "function";
+    const JsonNode config = node.find("config");
+    const std::string name = function ? node.at("config").text() : type;
+    std::string result = name;
+    if (const auto module = node.find("module").maybe_text())
+      if (!own_module(*module) && !(function && *module == "builtins")) result = *module + '.' + result;
+    if (const auto registered = node.find("registered_name").maybe_text())
+      if (*registered != type && *registered != name) result += " registered as " + *registered;
+    if (!function && config && !config.null())
+      for (const auto& [key, option] : config.members()) result += " with " + key;
+    return shown(result);
   }
 
   std::optional<Activation> activation(const JsonNode& node, Activation missing, const Options& options) {
@@ -444,9 +474,7 @@ std::vector<KerasLayer> read_topology(const JsonNode& model, KerasFlavour flavou
   const std::string text = type.text();
   const JsonNode config = model.at("config");
   if (!config) return {};
-  if (const JsonNode own = model.find("registered_name"))
-    if (const auto name = own.maybe_text(); name && *name != text)
-      own.problem("a model registered as " + *name + " can not be converted");
+  require_own(model, "a model", text, [](const JsonNode& where, const std::string& why) { where.problem(why); });
   if (config.find("layers"))
     allow_keys(config, {"name", "trainable", "dtype", "layers", "build_input_shape", "input_layers", "output_layers"});
   if (text == "Sequential")

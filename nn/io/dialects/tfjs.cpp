@@ -21,7 +21,6 @@ std::string manifest_name(const std::string& layer, const std::string& array) {
 
 /// An array of the manifest, and where its numbers are.
 struct Place {
-  JsonNode node;
   std::size_t offset;
   Shape shape;
 };
@@ -46,25 +45,35 @@ std::pair<std::string, std::string> layer_and_array(std::string name, const std:
   return {name, array};
 }
 
-/// The bytes of the files of one group of the manifest.
-void append_files(const JsonNode& group, const Input& input, std::set<std::string>& read, std::string& bytes) {
+constexpr std::string_view odd_characters = "/\\%?#";  // of paths, and of addresses
+
+/// The bytes of the files of one group of the manifest, whose arrays take as many as are missing from `bytes` to `end`.
+/// More than that is not kept.
+void append_files(const JsonNode& group, std::size_t end, const Input& input, std::set<std::string>& read,
+                  std::string& bytes) {
   for (const JsonNode& path : group.at("paths").items()) {
     std::string name = path.text();
     while (name.starts_with("./")) name.erase(0, 2);
     if (name.empty() || name == "." || name == ".." || name.find_first_of("/\\") != std::string::npos)
-      path.problem("expected the name of a file in the same folder");
-    else if (!read.insert(name).second)
-      path.problem(shown(name) + " is named twice");
-    else if (!input.sibling)
-      path.problem("the numbers are in another file, and this one was given alone");
-    else
-      bytes += input.sibling(name);
+      return path.problem("expected the name of a file in the same folder");
+    if (!read.insert(name).second) return path.problem(shown(name) + " is named twice");
+    if (!input.sibling) return path.problem("the numbers are in another file, and this one was given alone");
+    const std::string numbers = input.sibling(name);
+    if (numbers.size() > end - bytes.size())
+      return path.problem(shown(name) + " has " + std::to_string(numbers.size()) +
+                          " bytes, and of the arrays there are " + std::to_string(end - bytes.size()) + " left");
+    bytes += numbers;
   }
+  if (bytes.size() != end) group.problem("the arrays take " + std::to_string(end - bytes.size()) + " bytes more");
 }
 
-/// The arrays of one group, whose numbers begin at `offset`.
-void add_places(const JsonNode& group, std::size_t offset, std::size_t end, const std::set<std::string>& layers,
-                Places& places) {
+constexpr std::size_t most_numbers = 1 << 30;  // of an array; places in files are far below the end of a size_t
+
+using Shapes = std::map<std::pair<std::string, std::string>, Shape>;  // by layer and array, as KerasLayer names them
+
+/// The arrays of one group, whose numbers begin at `offset` and end where it is then.
+void add_places(const JsonNode& group, const Shapes& expected, const std::set<std::string>& layers, Places& places,
+                std::size_t& offset) {
   for (const JsonNode& weight : group.at("weights").items()) {
     allow_keys(weight, {"name", "shape", "dtype", "quantization"});
     const std::string name = weight.at("name").text();
@@ -73,22 +82,20 @@ void add_places(const JsonNode& group, std::size_t offset, std::size_t end, cons
     if (const JsonNode quantization = weight.find("quantization"))
       quantization.problem(name + ": quantized numbers can not be converted; convert the model without quantization");
     const std::vector<std::size_t> extents = weight.at("shape").extents();
-    std::size_t left = (end - offset) / 4, size = 1;
-    bool fits = extents.size() <= Shape::max_rank;
-    for (const std::size_t extent : extents) {
-      fits = fits && (extent == 0 || size <= left / extent);
-      size = fits ? size * extent : 0;
-    }
-    if (!fits || size > left) {
-      weight.find("shape").problem(name + ": more than the " + std::to_string(end - offset) + " bytes that are left");
+    const auto known = expected.find(layer_and_array(name, layers));
+    if (known == expected.end()) {
+      weight.problem(name + " belongs to no layer");
       continue;
     }
-    if (!places.emplace(layer_and_array(name, layers), Place{weight, offset, Shape(extents.begin(), extents.end())})
-             .second)
+    const Shape& shape = known->second;
+    if (!places.emplace(known->first, Place{offset, shape}).second)
       weight.problem(name + ": the array is there already");
-    offset += 4 * size;
+    else if (!std::equal(extents.begin(), extents.end(), shape.begin(), shape.end()))
+      weight.find("shape").problem(name + ": found another shape, expected " + to_string(shape));
+    else if (shape.elements() > most_numbers)
+      weight.find("shape").problem(name + ": no file has so many numbers");
+    offset += 4 * shape.elements();
   }
-  if (offset != end) group.problem(std::to_string(end - offset) + " bytes of numbers are left over");
 }
 
 Tensor tensor_at(const Place& place, const std::string& bytes) {
@@ -119,6 +126,9 @@ Files write_tfjs(const Output& output) {
   const Network& network = output.network;
   const std::string stem = output.file_name.substr(0, output.file_name.rfind('.'));
   NamedBytes numbers{stem + ".weights.bin", ""};
+  if (stem.find_first_of(odd_characters) != std::string::npos)
+    output.refuse("the file would name " + shown(numbers.name) +
+                  " as that of its numbers, and programs would look for another; choose a name without \\ % ? #");
   JsonWriter json(output.who);
   json.object();
   json.key("format").value("layers-model");
@@ -167,37 +177,37 @@ Network read_tfjs(const Input& input) {
     format.problem("found \"" + format.text() + "\", expected layers-model");
   std::vector<KerasLayer> layers = read_topology(topology_of(root), KerasFlavour::tfjs);
   document.finish();
-  Places places;
+  Shapes expected;
   std::set<std::string> names, read;
-  for (const KerasLayer& layer : layers) names.insert(layer.layer.name);
-  std::string bytes;
-  for (const JsonNode& group : root.at("weightsManifest").items()) {
-    allow_keys(group, {"paths", "weights"});
-    const std::size_t offset = bytes.size();
-    append_files(group, input, read, bytes);
-    add_places(group, offset, bytes.size(), names, places);
-  }
-  document.finish();
-  for (KerasLayer& layer : layers) {
+  for (const KerasLayer& layer : layers) {
+    names.insert(layer.layer.name);
     const std::vector<std::string> arrays = layer.names();
     const std::vector<Shape> shapes = layer.shapes();
-    std::vector<Tensor> tensors;
-    for (std::size_t a = 0; a < shapes.size(); ++a) {
-      const auto found = places.find({layer.layer.name, arrays[a]});
-      if (found == places.end()) {
-        root.at("weightsManifest").problem(manifest_name(layer.layer.name, arrays[a]) + " is missing");
-        continue;
-      }
-      const Place& place = found->second;
-      if (place.shape == shapes[a])
-        tensors.push_back(tensor_at(place, bytes));
-      else
-        place.node.problem("found shape " + to_string(place.shape) + ", expected " + to_string(shapes[a]));
-      places.erase(found);
-    }
-    if (tensors.size() == shapes.size()) layer.take(std::move(tensors));
+    for (std::size_t a = 0; a < shapes.size(); ++a) expected.emplace(std::pair(layer.layer.name, arrays[a]), shapes[a]);
   }
-  for (const auto& [name, place] : places) place.node.problem(place.node.at("name").text() + " belongs to no layer");
+  Places places;
+  std::vector<std::pair<JsonNode, std::size_t>> groups;  // and where the numbers end
+  std::size_t end = 0;
+  const JsonNode manifest = root.at("weightsManifest");
+  for (const JsonNode& group : manifest.items()) {
+    allow_keys(group, {"paths", "weights"});
+    add_places(group, expected, names, places, end);
+    groups.emplace_back(group, end);
+  }
+  for (const auto& [name, shape] : expected)
+    if (!places.contains(name)) manifest.problem(manifest_name(name.first, name.second) + " is missing");
+  document.finish();
+  std::string bytes;
+  for (const auto& [group, group_end] : groups) {
+    append_files(group, group_end, input, read, bytes);
+    document.finish();
+  }
+  for (KerasLayer& layer : layers) {
+    std::vector<Tensor> tensors;
+    for (const std::string& array : layer.names())
+      tensors.push_back(tensor_at(places.at({layer.layer.name, array}), bytes));
+    layer.take(std::move(tensors));
+  }
   Network network = in_a_row(std::move(layers), Dtype::float32);
   if (const JsonNode notes = root.find("userDefinedMetadata"); notes && !notes.null()) read_extras(notes, network);
   document.finish();

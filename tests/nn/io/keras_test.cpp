@@ -180,6 +180,21 @@ TEST_CASE("every option of every layer is honoured, harmless or refused") {
        "activation \"mine.tanh\" can not be converted"},
       {"lstm", "LSTM", "activation",
        R"({"class_name": "function", "module": "builtins", "config": "tanh", "registered_name": "function"})", ""},
+      {"lstm", "LSTM", "activation",
+       R"({"class_name": "function", "module": "builtins", "config": "tanh", "registered_name": "mine>tanh"})",
+       "activation \"tanh registered as mine>tanh\" can not be converted"},
+      {"lstm", "LSTM", "activation",
+       R"({"class_name": "function", "module": "mine", "config": "tanh", "registered_name": "tanh"})",
+       "activation \"mine.tanh\" can not be converted"},
+      {"lstm", "LSTM", "activation", R"({"class_name": "tanh", "module": "mine", "config": {}})",
+       "activation \"mine.tanh\" can not be converted"},
+      {"lstm", "LSTM", "activation", R"({"class_name": "tanh", "module": "keras.activations", "config": {}})", ""},
+      {"lstm", "LSTM", "activation", R"({"class_name": "tanh", "config": {"scale": 3}})",
+       "activation \"tanh with scale\" can not be converted"},
+      {"lstm", "LSTM", "activation", R"({"class_name": "tanh", "config": {}, "surprise": 1})", "unknown key"},
+      {"lstm", "LSTM", "recurrent_activation",
+       R"({"module": "mine", "class_name": "sigmoid", "config": {"hard": true}})",
+       "found \"mine.sigmoid with hard\", expected sigmoid"},
       {"lstm", "LSTM", "recurrent_activation", "\"hard_sigmoid\"", "found \"hard_sigmoid\", expected sigmoid"},
       {"lstm", "LSTM", "recurrent_activation", "\"hardSigmoid\"", "found \"hardSigmoid\", expected sigmoid"},
       {"lstm", "LSTM", "use_bias", "false", "bias"},  // an array that has no place
@@ -190,6 +205,8 @@ TEST_CASE("every option of every layer is honoured, harmless or refused") {
       {"lstm", "LSTM", "dtype", "\"float16\"", "dtype float16 rounds otherwise"},
       {"lstm", "LSTM", "dtype", R"({"class_name": "Policy", "config": {"name": "mixed_bfloat16"}})",
        "dtype mixed_bfloat16 rounds otherwise"},
+      {"lstm", "LSTM", "dtype", R"({"module": "mine", "class_name": "Policy", "config": {"name": "float32"}})",
+       "a dtype of mine, which is not Keras's own"},
       {"lstm", "LSTM", "dtype", "\"float64\"", ""},
       {"lstm", "LSTM", "dtype", "null", ""},
       {"lstm", "LSTM", "batch_input_shape", "[null, 2]", "expected (batch, time, features)"},
@@ -206,6 +223,8 @@ TEST_CASE("every option of every layer is honoured, harmless or refused") {
       {"lstm", "Dense", "activation", "\"gelu\"", "activation \"gelu\" can not be converted"},
       {"lstm", "Dense", "activation", R"({"class_name": "LeakyReLU", "config": {}})",
        "activation \"LeakyReLU\" can not be converted"},
+      {"lstm", "Dense", "activation", R"({"class_name": "elu", "config": {"alpha": 0.3}})",
+       "activation \"elu with alpha\" can not be converted"},
       {"lstm", "Dense", "activation", "7", "found a number"},
       {"lstm", "Dense", "lora_rank", "4", "lora_rank can not be converted"},
       {"lstm", "Dense", "quantization_config", "{}", "quantization_config can not be converted"},
@@ -251,6 +270,8 @@ TEST_CASE("every option of every layer is honoured, harmless or refused") {
       {"lstm", "LSTM", "registered_name", "\"mine>LSTM\"", "a layer registered as mine>LSTM can not be converted"},
       {"lstm", "LSTM", "build_config", R"({"input_shape": [null, null, 7]})", "7 features"},
       {"lstm", "Sequential", "registered_name", "\"mine>Model\"", "a model registered as mine>Model"},
+      {"lstm", "Sequential", "module", "\"mine.models\"", "a model of mine.models, which is not Keras's own"},
+      {"lstm", "Sequential", "module", "7", "found a number, expected a text"},
       {"lstm", "Sequential", "class_name", "\"Mine\"", "expected Sequential, Functional or Model"},
   };
   for (const char* const program : {"keras/", "tfjs/"})
@@ -276,6 +297,18 @@ TEST_CASE("what an option that is left out means, the program decides") {
   for (Model* const m : {&after, &reset_before}) layer_of(*m, "GRU")["config"].erase("reset_after");
   CHECK(loaded(after).layers[0].reset_after);
   CHECK_FALSE(loaded(reset_before).layers[0].reset_after);
+
+  // Null is false in Python, and nothing in TensorFlow.js.
+  layer_of(after, "GRU")["config"]["reset_after"] = nullptr;
+  CHECK_THAT(refusal(after), ContainsSubstring("found shape (2, 9), expected (9)"));  // the biases
+  for (const char* const name : {"keras/lstm", "tfjs/lstm"}) {
+    Model m = model(name);
+    layer_of(m, "LSTM")["config"]["use_bias"] = nullptr;
+    CHECK((refusal(m) == "(read)") == m.tfjs());
+  }
+  Model axis = model("keras/activations");
+  layer_of(axis, "Softmax")["config"]["axis"] = nullptr;
+  CHECK_THAT(refusal(axis), ContainsSubstring("axis of this value can not be converted"));
 
   for (const char* const name : {"keras/lstm", "tfjs/lstm"}) {
     Model m = model(name);
@@ -401,6 +434,22 @@ TEST_CASE("a hostile file costs little") {
   for (int k = 0; k < 100; ++k) paths.file["weightsManifest"][0]["paths"].push_back("./numbers.bin");
   CHECK(cost(paths) < 8);  // this file's own copies are counted, too
 
+  // As many paths, which all lead to that file.
+  const Folder folder;
+  saved::write_bytes(folder.path / "numbers.bin", paths.numbers);
+  json& links = paths.file["weightsManifest"][0]["paths"];
+  for (int k = 0; k < 100; ++k) {
+    links[k] = std::to_string(k);
+    std::filesystem::create_symlink("numbers.bin", folder.path / std::to_string(k));
+  }
+  links.erase(100);
+  saved::write_bytes(folder.path / "model.json", paths.file.dump());
+  const std::size_t peak = heap::peak_during([&] {
+    CHECK_THROWS_WITH(load(folder.path / "model.json"),
+                      ContainsSubstring("0 has 1048576 bytes, and of the arrays there are "));
+  });
+  CHECK(peak < 2 << 20);
+
   // Layers of one name, which all read one array.
   Model names = model("tfjs/lstm");
   json& layers = names.topology()["config"]["layers"];
@@ -416,6 +465,18 @@ TEST_CASE("a hostile file costs little") {
   names.numbers = std::string(4 * 300 * 301, '\0');
   CHECK(cost(names) < 8);
   CHECK_THAT(refusal(names), ContainsSubstring("a: the name occurs twice"));
+}
+
+TEST_CASE("a name that programs would take for another address is not given to the numbers") {
+  const Folder folder;
+  for (const char* const name : {"we\\ird.json", "100%.json", "a?b.json", "a#b.json"}) {
+    INFO(name);
+    CHECK_THROWS_WITH(save(random_network(1, {{linear, 1}}), Dialect::tfjs, folder.path / name),
+                      ContainsSubstring("as that of its numbers, and programs would look for another"));
+    CHECK(folder.files().empty());
+  }
+  save(random_network(1, {{linear, 1}}), Dialect::tfjs, folder.path / "\xC3\xA4 b+c.json");
+  CHECK(load(folder.path / "\xC3\xA4 b+c.json").layers.size() == 1);
 }
 
 TEST_CASE("what is written for Keras 3") {
