@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "autograd/error.hpp"
 #include "autograd/kernels/packed_product.hpp"
@@ -24,13 +25,15 @@ template <class Packed>
 void pack_into(Packed& packed, const Tensor& first, const Tensor& second = {{0, 0}, {}}) {
   using T = typename Packed::value_type;
   const std::size_t n = first.shape[0], k1 = first.shape[1], k2 = second.shape[1];
+  packed.resize(kernels::packed_size<T>(k1 + k2, n));
+  if constexpr (std::is_same_v<T, double>)
+    if (k2 == 0) return kernels::pack(true, k1, n, first.values.data(), packed.data());  // as it is
   std::vector<T> rows;
   rows.reserve(n * (k1 + k2));
   for (std::size_t row = 0; row < n; ++row)
     for (std::size_t column = 0; column < k1 + k2; ++column)
       rows.push_back(
           static_cast<T>(column < k1 ? first.values[row * k1 + column] : second.values[row * k2 + column - k1]));
-  packed.resize(kernels::packed_size<T>(k1 + k2, n));
   kernels::pack(true, k1 + k2, n, rows.data(), packed.data());
 }
 
@@ -251,35 +254,67 @@ void Stream<T>::reset() noexcept {
   for (Unit<T>& unit : units_) unit.reset();
 }
 
-Tensor evaluate(const io::Network& network, const Tensor& input) {
+template <class T>
+Evaluation<T>::Evaluation(const io::Network& network, const Tensor& input, bool gains)
+    : input_(input),
+      width_(network.input_size()),
+      skip_(network.skip),
+      output_size_(network.output_size()),
+      input_gain_(gains ? static_cast<T>(factor(network.input_gain_db)) : 1),
+      output_gain_(gains ? static_cast<T>(factor(network.output_gain_db)) : 1) {
   require_sound(network);
   if (input.shape.rank() != 2 || input.shape[1] != network.input_size())
     throw ShapeError("infer: input has shape " + to_string(input.shape) + ", expected (time, " +
                      std::to_string(network.input_size()) + ")");
+  first_.resize(width_);
+  output_.resize(output_size_);
   const std::size_t steps = input.shape[0];
-  Tensor now = input;
-  for (double& value : now.values) value *= factor(network.input_gain_db);
-  const Tensor first = now;
   for (const Layer& layer : network.layers) {
-    Tensor next = io::zero_tensor({steps, layer.output_size()});
-    for (std::size_t direction = 0; direction < layer.directions.size(); ++direction) {
-      Unit<double> unit(layer, layer.directions[direction]);
+    if (layer.directions.size() == 1) {
+      units_.emplace_back(layer, layer.directions[0]);
+      continue;
+    }
+    std::vector<T> read(steps * layer.input_size), answer(steps * layer.output_size());
+    for (at_ = 0; at_ < steps; ++at_) std::copy_n(advance(), layer.input_size, read.data() + at_ * layer.input_size);
+    units_.clear();
+    for (std::size_t direction = 0; direction < 2; ++direction) {
+      Unit<T> unit(layer, layer.directions[direction]);
       for (std::size_t k = 0; k < steps; ++k) {
         const std::size_t t = direction == 0 ? k : steps - 1 - k;
-        std::copy_n(unit.step(now.values.data() + t * layer.input_size), unit.output_size(),
-                    next.values.data() + t * layer.output_size() + direction * unit.output_size());
+        std::copy_n(unit.step(read.data() + t * layer.input_size), unit.output_size(),
+                    answer.data() + t * layer.output_size() + direction * unit.output_size());
       }
     }
-    now = std::move(next);
+    sequence_ = std::move(answer);
+    width_ = layer.output_size();
   }
-  const std::size_t width = network.output_size();
-  for (std::size_t t = 0; t < steps; ++t)
-    for (std::size_t k = 0; k < width; ++k) {
-      double& value = now.values[t * width + k];
-      if (k < network.skip) value += first.values[t * network.input_size() + k];
-      value *= factor(network.output_gain_db);
-    }
-  return now;
+  at_ = 0;
+}
+
+template <class T>
+const T* Evaluation<T>::advance() {
+  const double* const x = input_.values.data() + at_ * first_.size();
+  for (std::size_t k = 0; k < first_.size(); ++k) first_[k] = input_gain_ * static_cast<T>(x[k]);
+  const T* features = sequence_.empty() ? first_.data() : sequence_.data() + at_ * width_;
+  for (Unit<T>& unit : units_) features = unit.step(features);
+  return features;
+}
+
+template <class T>
+const T* Evaluation<T>::next() {
+  const T* const features = advance();
+  for (std::size_t k = 0; k < output_size_; ++k)
+    output_[k] = output_gain_ * (k < skip_ ? features[k] + first_[k] : features[k]);
+  ++at_;
+  return output_.data();
+}
+
+Tensor evaluate(const io::Network& network, const Tensor& input) {
+  Evaluation<double> evaluation(network, input);
+  Tensor output = io::zero_tensor({input.shape[0], network.output_size()});
+  for (auto to = output.values.begin(); to != output.values.end();)
+    to = std::copy_n(evaluation.next(), network.output_size(), to);
+  return output;
 }
 
 io::Network burnt_in(io::Network network, std::size_t steps) {
@@ -303,5 +338,7 @@ template class Unit<float>;
 template class Unit<double>;
 template class Stream<float>;
 template class Stream<double>;
+template class Evaluation<float>;
+template class Evaluation<double>;
 
 }  // namespace nn::infer

@@ -75,6 +75,29 @@ class Stream {
   T input_gain_, output_gain_;
 };
 
+/// The answer to a sequence, step after step, of bidirectional networks too. Beside the network it holds one step, and
+/// the sequences that bidirectional layers read and give. Network and input must outlive it, and are checked as by
+/// evaluate().
+template <class T>
+class Evaluation {
+ public:
+  Evaluation(const io::Network& network, const io::Tensor& input, bool gains = true);
+
+  /// The outputs of the next step, valid until the one after.
+  const T* next();
+
+ private:
+  /// The features after the units at hand, and after those alone.
+  const T* advance();
+
+  const io::Tensor& input_;
+  std::vector<Unit<T>> units_;  // since the last layer in both directions
+  std::vector<T> sequence_;     // its answer, if there is one
+  std::size_t width_, skip_, output_size_, at_ = 0;
+  T input_gain_, output_gain_;
+  std::vector<T> first_, output_;
+};
+
 /// The output (time, features) for an input (time, features), in double; bidirectional networks too.
 /// Throws ValueError for a network whose shapes do not fit, ShapeError for an input that does not.
 io::Tensor evaluate(const io::Network& network, const io::Tensor& input);
@@ -86,5 +109,7 @@ extern template class Unit<float>;
 extern template class Unit<double>;
 extern template class Stream<float>;
 extern template class Stream<double>;
+extern template class Evaluation<float>;
+extern template class Evaluation<double>;
 
 }  // namespace nn::infer

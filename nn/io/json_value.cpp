@@ -53,7 +53,7 @@ class TreeReader : JsonScanner {
         dtype_(dtype),
         guessed_(guessed),
         most_per_byte_(most_per_byte),
-        memory_allowed_((16 << 10) + most_per_byte * text.size()) {}
+        memory_allowed_((256 << 10) + most_per_byte * text.size()) {}
 
   JsonValue read() {
     scan();

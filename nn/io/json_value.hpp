@@ -111,7 +111,8 @@ class JsonDocument {
  public:
   /// `dtype` rounds the numbers of arrays; without one they are floats if every number of the file is one, or the
   /// shortest text of one. Throws FormatError for anything but JSON, ragged lists, and a text whose values, the numbers
-  /// of arrays left out, would take more than `most_per_byte` times its size and 16 KB.
+  /// of arrays left out, would take more than `most_per_byte` times its size and 256 KB: hundreds of layers of one
+  /// unit.
   JsonDocument(std::string who, std::string source, std::string_view text, std::optional<Dtype> dtype = {},
                std::size_t most_per_byte = 3);
 

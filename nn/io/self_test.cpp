@@ -36,6 +36,17 @@ SelfTest self_test(const Network& network, std::size_t inputs) {
   return test;
 }
 
+/// A test of more steps would take longer than in proportion to the file, or, with a layer in both directions, whose
+/// whole sequence must be kept, more memory.
+std::size_t most_steps(const Network& network) {
+  constexpr std::size_t products = 4'000'000'000, kept = 1 << 20;
+  std::size_t most = std::max<std::size_t>(2048, products / std::max<std::size_t>(network.parameter_count(), 1));
+  for (const Layer& layer : network.layers)
+    if (layer.directions.size() == 2)
+      most = std::min(most, std::max<std::size_t>(4 * steps, kept / (layer.input_size + layer.output_size())));
+  return most;
+}
+
 }  // namespace
 
 SelfTest make_self_test(const Network& network) { return self_test(network, network.input_size()); }
@@ -58,15 +69,21 @@ void verify_self_test(const Network& network, const std::string& where) {
   };
   check_shape("input", test.input.shape, network.input_size());
   check_shape("output", test.output.shape, network.output_size());
-  const Tensor output = nn::infer::evaluate(test.gains ? network : without_gains(network), test.input);
-  for (std::size_t k = 0; k < output.values.size(); ++k) {
-    const double difference = std::abs(output.values[k] - test.output.values[k]);
-    if (difference <= test.tolerance) continue;
-    throw FormatError(begin + "at step " + std::to_string(k / network.output_size()) + " the model answers " +
-                      autograd::number_text(output.values[k], 9) + " instead of " +
-                      autograd::number_text(test.output.values[k], 9) + ", and the tolerance is " +
-                      autograd::number_text(test.tolerance, 3) +
-                      "; the weights are not those that were saved, or mean something else here");
+  if (const std::size_t most = most_steps(network); time > most)
+    throw FormatError(begin + "it has " + std::to_string(time) + " steps, and of a model of this size at most " +
+                      std::to_string(most) + " are run; leave the first of them in the file");
+  nn::infer::Evaluation<double> evaluation(network, test.input, test.gains);
+  const std::size_t width = network.output_size();
+  for (std::size_t t = 0; t < time; ++t) {
+    const double* const answer = evaluation.next();
+    for (std::size_t k = 0; k < width; ++k) {
+      const double expected = test.output.values[t * width + k];
+      if (std::abs(answer[k] - expected) <= test.tolerance) continue;
+      throw FormatError(begin + "at step " + std::to_string(t) + " the model answers " +
+                        autograd::number_text(answer[k], 9) + " instead of " + autograd::number_text(expected, 9) +
+                        ", and the tolerance is " + autograd::number_text(test.tolerance, 3) +
+                        "; the weights are not those that were saved, or mean something else here");
+    }
   }
 }
 

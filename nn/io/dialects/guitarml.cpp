@@ -1,6 +1,6 @@
 // The JSON of GuitarML's training: a description and a PyTorch state dict, of one recurrent stack and a linear layer.
 #include <algorithm>
-#include <set>
+#include <unordered_map>
 
 #include "nn/io/dialects/dialects.hpp"
 
@@ -89,10 +89,12 @@ Network read_guitarml(const Input& input) {
                               " outputs; only as many inputs as outputs can be converted");
   document.finish();
 
-  std::set<std::string> known;
+  std::unordered_map<std::string, JsonNode> left;  // which finds a key at once, however many there are
+  for (auto& [key, value] : state.members()) left.emplace(std::move(key), std::move(value));
   const auto array = [&](const std::string& key, const Shape& shape) {
-    known.insert(key);
-    return state.at(key).tensor(shape);
+    const auto found = left.extract(key);
+    if (!found) state.problem('"' + key + "\" is missing");
+    return found ? found.mapped().tensor(shape) : Tensor();
   };
   for (std::size_t level = 0; level < levels; ++level) {
     Layer layer{.kind = kind, .name = "rec", .input_size = level == 0 ? inputs : hidden, .size = hidden};
@@ -110,7 +112,7 @@ Network read_guitarml(const Input& input) {
   if (linear_bias) linear.directions[0].bias_ih = array("lin.bias", {outputs});
   network.layers.push_back(std::move(linear));
   for (const auto& [key, value] : state.members())
-    if (!known.contains(key))
+    if (left.contains(key))
       value.problem("belongs to no array that model_data describes" +
                     std::string(key == "lin.bias" ? ", where bias_fl is false" : ""));
   read_extras(root, network);

@@ -186,6 +186,35 @@ TEST_CASE("the state after a burn-in") {
   CHECK(largest_difference(evaluate(network, input), all) > 1e-3);
 }
 
+TEST_CASE("layers in both directions between others, in float and without gains") {
+  Network network = random_network(
+      2, {{lstm, 4}, {gru, 3, true, 2}, {linear, 5}, {rnn, 2, true, 2}, {lstm, 2, true, 2}, {gru, 3}, {linear, 2}});
+  network.skip = 1;
+  network.output_gain_db = 6;
+  Random random(7);
+  const Tensor input = random.tensor({30, 2});
+  const Tensor whole = evaluate(network, input);
+  nn::infer::Evaluation<float> narrow(network, input), plain(network, input, false);
+  for (std::size_t t = 0; t < 30; ++t) {
+    const float *const y = narrow.next(), *const z = plain.next();
+    for (std::size_t k = 0; k < 2; ++k) {
+      CHECK(std::abs(y[k] - whole.values[2 * t + k]) < 1e-5);
+      CHECK(std::abs(z[k] * std::pow(10, 0.3) - whole.values[2 * t + k]) < 1e-5);
+    }
+  }
+  // Layer by layer.
+  Network first = network, last = network;
+  first.layers.resize(3);
+  last.layers.erase(last.layers.begin(), last.layers.begin() + 3);
+  for (Network* const part : {&first, &last}) part->skip = 0;
+  first.output_gain_db = last.output_gain_db = 0;
+  const Tensor parts = evaluate(last, evaluate(first, input));
+  for (std::size_t k = 0; k < 60; ++k) {
+    const double sum = parts.values[k] + (k % 2 == 0 ? input.values[k] : 0);
+    CHECK(std::abs(sum * std::pow(10, 0.3) - whole.values[k]) < 1e-12);
+  }
+}
+
 TEST_CASE("what can not be streamed or evaluated is refused") {
   const Network both = random_network(2, {{lstm, 3, true, 2}, {linear, 1}});
   CHECK_THROWS_WITH(Stream<float>(both), ContainsSubstring("lstm is bidirectional, and a stream has no end"));

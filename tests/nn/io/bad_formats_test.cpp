@@ -46,7 +46,7 @@ std::string refusal(const std::string& text, Dialect dialect, const std::string&
   const std::size_t allocated = heap::peak_since(before);
   CHECK(error != "(no error)");
   CHECK(milliseconds < milliseconds_allowed);
-  CHECK(allocated <= 4 * text.size() + (1 << 16));
+  CHECK(allocated <= 4 * text.size() + (1 << 18));
   return error;
 }
 
