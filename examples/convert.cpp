@@ -2,9 +2,11 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,18 +92,48 @@ nn::io::ImportOptions import_options(const Options& options) {
   return result;
 }
 
-/// The largest difference of the answers to a chirp on all inputs.
-double difference(const Network& a, const Network& b) {
-  Tensor input = nn::io::zero_tensor({500, a.input_size()});
+/// A chirp on all inputs.
+Tensor chirp(std::size_t inputs) {
+  Tensor input = nn::io::zero_tensor({500, inputs});
   for (std::size_t k = 0; k < input.values.size(); ++k) {
-    const double t = static_cast<double>(k / a.input_size()), channel = static_cast<double>(k % a.input_size());
+    const double t = static_cast<double>(k / inputs), channel = static_cast<double>(k % inputs);
     input.values[k] = std::sin(0.0005 * t * t + channel);
   }
-  const Tensor left = nn::infer::evaluate(a, input), right = nn::infer::evaluate(b, input);
-  double largest = 0;
-  for (std::size_t k = 0; k < left.values.size(); ++k)
-    largest = std::max(largest, std::abs(left.values[k] - right.values[k]));
-  return largest;
+  return input;
+}
+
+/// How far the answers of two networks are apart, infinitely where one is NaN, and the size of the first one's.
+struct Comparison {
+  double difference = 0, size = 1;
+};
+Comparison compare(const Network& a, const Network& b, const Tensor& input) {
+  nn::infer::Evaluation<double> left(a, input), right(b, input);
+  Comparison result;
+  for (std::size_t t = 0; t < input.shape[0]; ++t) {
+    const double *const x = left.next(), *const y = right.next();
+    for (std::size_t k = 0; k < a.output_size(); ++k) {
+      if (std::isfinite(x[k])) result.size = std::max(result.size, std::abs(x[k]));
+      if (x[k] == y[k] || (std::isnan(x[k]) && std::isnan(y[k]))) continue;
+      const double difference = std::abs(x[k] - y[k]);
+      result.difference = std::max(result.difference, std::isnan(difference) ? HUGE_VAL : difference);
+    }
+  }
+  return result;
+}
+
+/// The first step whose outputs, computed with numbers of the network's type, are not all finite.
+template <class T>
+std::optional<std::size_t> first_not_finite(const Network& network, const Tensor& input) {
+  nn::infer::Evaluation<T> evaluation(network, input);
+  for (std::size_t t = 0; t < input.shape[0]; ++t) {
+    const T* const y = evaluation.next();
+    if (!std::all_of(y, y + network.output_size(), [](T value) { return std::isfinite(value); })) return t;
+  }
+  return {};
+}
+std::optional<std::size_t> not_finite(const Network& network, const Tensor& input) {
+  return network.dtype == nn::io::Dtype::float32 ? first_not_finite<float>(network, input)
+                                                 : first_not_finite<double>(network, input);
 }
 
 /// Prints every problem of a file, or what is in it. The exit status is 1 if there is a problem.
@@ -124,20 +156,27 @@ int inspect(const Options& options) {
 
 /// Reads the written file again and says what is known by then, and what is not.
 int check(const Options& options, const Network& network, Dialect to) {
-  const Network again = nn::io::load(options.out, to, {.nonlinearity = import_options(options).nonlinearity});
+  const Network again = nn::io::load(options.out, to);
   Network expected = network;
   if (options.zero_state)
     for (Layer& layer : expected.layers)
       for (nn::io::Arrays& arrays : layer.directions) arrays.h0 = arrays.c0 = {};
   if (options.burn_in) expected = nn::infer::burnt_in(expected, options.burn_in);
-  const double largest = difference(expected, again);
+  const Tensor input = chirp(network.input_size());
+  const Comparison found = compare(expected, again, input);
   fmt::print(
       "checked: {}, read again, answers as the model that was read from {}: outputs over 500 steps differ by at "
       "most {:.2g}\n",
-      options.out, options.in, largest);
-  if (!(largest <= 1e-5)) {
+      options.out, options.in, found.difference);
+  if (!(found.difference <= 1e-5 * found.size)) {
     fmt::print("THE OUTPUTS DIFFER\n");
     return 1;
+  }
+  if (const auto step = not_finite(again, input)) {
+    const bool both = not_finite(expected, input).has_value();
+    fmt::print("{}: from step {} on, {} computes infinities or NaN{}\n", both ? "beware" : "THE OUTPUTS ARE NOT FINITE",
+               *step, options.out, both ? ", as " + options.in + " does" : ", and " + options.in + " does not");
+    if (!both) return 1;
   }
   if (!network.self_test) {
     fmt::print("not checked: that {} was read as the program that wrote it means it; it has no self-test to tell\n",

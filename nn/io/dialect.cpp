@@ -168,6 +168,7 @@ Weights read_weights(const dialects::Input& input, Dialect dialect) {
 
 /// Arrays of an RNN do not say tanh or relu.
 void settle_nonlinearity(Network& network, const dialects::Input& input, const ImportOptions& options) {
+  bool any = false;
   for (Layer& layer : network.layers) {
     if (layer.kind != Layer::Kind::rnn) continue;
     if (!options.nonlinearity)
@@ -175,7 +176,12 @@ void settle_nonlinearity(Network& network, const dialects::Input& input, const I
                         " is an RNN, and nothing says whether with tanh or relu; give it (convert --nonlinearity, "
                         "ImportOptions::nonlinearity)");
     layer.activation = *options.nonlinearity;
+    any = true;
   }
+  if (options.nonlinearity && !any)
+    throw FormatError(input.where() +
+                      ": there is no RNN, to which the nonlinearity would be given (convert --nonlinearity, "
+                      "ImportOptions::nonlinearity)");
 }
 
 /// NAM has a field for the sample rate, every other format has it among its notes, as AIDA-X does. E is thrown.
@@ -184,6 +190,10 @@ template <class E>
 void take_sample_rate(Network& network, const std::string& where) {
   const auto note = network.metadata.find(rate_note);
   if (note == network.metadata.end()) return;
+  if (note->second.is_null()) {  // which says nothing
+    network.metadata.erase(note);
+    return;
+  }
   const double rate = note->second.number().value_or(0);
   const std::string begin = where + ": metadata samplerate is " + shown(note->second.text());
   if (rate <= 0) throw E(begin + ", and must be a number of Hz");
@@ -195,16 +205,20 @@ void take_sample_rate(Network& network, const std::string& where) {
 
 Network read_network(const dialects::Input& input, Dialect dialect, const ImportOptions& options) {
   Network network;
-  const auto refuse_order = [&](bool told) {
+  const auto refuse_options = [&](bool told) {
     if (told && !options.order.empty())
       throw FormatError(input.where() +
                         ": the file says itself in which order its layers are, and takes no other (convert --order, "
                         "ImportOptions::order)");
+    if (told && options.nonlinearity)
+      throw FormatError(input.where() +
+                        ": the file says itself what its layers compute, and takes no other nonlinearity (convert "
+                        "--nonlinearity, ImportOptions::nonlinearity)");
   };
-  refuse_order(!holds_names(dialect));
+  refuse_options(!holds_names(dialect));
   if (holds_names(dialect)) {
     const Weights weights = read_weights(input, dialect);
-    refuse_order(!weights.modules.empty());
+    refuse_options(!weights.modules.empty());
     try {
       network = network_of(weights, options.order);
     } catch (const ValueError& error) {

@@ -100,12 +100,13 @@ void read_notes(const JsonNode& root, Network& network) {
     const auto text = node.maybe_text();
     const auto number = node.scalar();
     if (!text && !number) {
-      if (node) node.problem("expected a text or a number");
+      if (node && !node.null()) node.problem("expected a text or a number, or null");
       continue;
     }
     const MetadataValue value = text ? MetadataValue(*text) : MetadataValue(*number);
-    const MetadataValue& kept = network.metadata.try_emplace(key, value).first->second;
-    if (kept.number() != value.number())
+    MetadataValue& kept = network.metadata.try_emplace(key, value).first->second;
+    if (kept.is_null()) kept = value;
+    if (value.number() ? kept.number() != value.number() : kept.text() != value.text())
       node.problem("is " + shown(value.text()) + ", and in metadata " + shown(kept.text()) + "; keep one of them");
   }
 }

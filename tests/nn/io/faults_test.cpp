@@ -276,4 +276,15 @@ TEST_CASE("an RNN of bare arrays is read with the nonlinearity that is given") {
   CHECK_THROWS_WITH(nn::io::read(bare), ContainsSubstring("nothing says whether with tanh or relu"));
   CHECK(nn::io::read(bare, {}, {.nonlinearity = Activation::relu}).layers[0].activation == Activation::relu);
   CHECK(nn::io::read(bare, {}, {.nonlinearity = Activation::tanh}).layers[0].activation == Activation::tanh);
+
+  // Where it would change nothing, it is refused.
+  detail::save_module(relu, Dialect::state_dict, path, {});
+  CHECK_THROWS_WITH(load(path, {}, {.nonlinearity = Activation::tanh}),
+                    ContainsSubstring("takes no other nonlinearity (convert --nonlinearity"));
+  CHECK_THROWS_WITH(nn::io::read(R"({"weight": [[1, 2]]})", {}, {.nonlinearity = Activation::tanh}),
+                    ContainsSubstring("there is no RNN"));
+  const Network network = network_of(weights_of(relu, ""));
+  CHECK_THROWS_WITH(
+      nn::io::read(nn::io::write(network, Dialect::keras, "x")[0].bytes, {}, {.nonlinearity = Activation::tanh}),
+      ContainsSubstring("takes no other nonlinearity (convert --nonlinearity"));
 }

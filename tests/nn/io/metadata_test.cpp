@@ -132,8 +132,7 @@ TEST_CASE("the sample rate goes along in every format that has notes") {
     const Network back = nn::io::read(with(aidax_file, "/metadata/samplerate", written).dump());
     CHECK(back.sample_rate == (written.dump().find(".5") == std::string::npos ? 22050 : 22050.5));
   }
-  for (const json& wrong :
-       {json("fast"), json("44100 Hz"), json(0), json(-1), json(true), json(nullptr), json::array({44100})})
+  for (const json& wrong : {json("fast"), json("44100 Hz"), json(0), json(-1), json(true), json::array({44100})})
     CHECK_THAT(fault_of(with(aidax_file, "/metadata/samplerate", wrong), Dialect::aidax),
                (ContainsSubstring("metadata samplerate is ") && ContainsSubstring("must be a number of Hz")));
   json beside = aidax_file;
@@ -146,4 +145,22 @@ TEST_CASE("the sample rate goes along in every format that has notes") {
                     "save_nam: metadata samplerate is 96000, and the sample rate 48000; keep one of them");
   for (const double wrong : {-1.0, std::nan(""), HUGE_VAL})
     CHECK_THROWS_WITH(saved_as(network, Dialect::nam, {.sample_rate = wrong}), ContainsSubstring("a number of Hz"));
+}
+
+TEST_CASE("a sample rate or a note of RTNeural's and AIDA-X's that is null says nothing") {
+  const Network network = random_network(1, {{lstm, 8}, {linear, 1}});
+  for (const Dialect dialect : {Dialect::rtneural, Dialect::aidax}) {
+    json file = saved_as(network, dialect);
+    file.erase("metadata");
+    for (const char* const pointer : {"/samplerate", "/metadata/samplerate", "/esr", "/author"}) {
+      INFO(pointer);
+      const Network back = nn::io::read(with(file, pointer, nullptr).dump(), dialect);
+      CHECK(back.sample_rate == 0);
+      CHECK(back.metadata.empty());
+    }
+    const json both = with(with(file, "/samplerate", 44100), "/metadata/samplerate", nullptr);
+    CHECK(nn::io::read(both.dump(), dialect).sample_rate == 44100);
+    CHECK_THAT(fault_of(with(with(file, "/author", "a"), "/metadata/author", "b"), dialect),
+               ContainsSubstring("is a, and in metadata b; keep one of them"));
+  }
 }
