@@ -8,6 +8,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "autograd/error.hpp"
@@ -155,14 +156,13 @@ int inspect(const Options& options) {
 }
 
 /// Reads the written file again and says what is known by then, and what is not.
-int check(const Options& options, const Network& network, Dialect to) {
-  const Network again = nn::io::load(options.out, to);
-  Network expected = network;
+int check(const Options& options, Network expected, Dialect to) {
+  Network again = nn::io::load(options.out, to);
   if (options.zero_state)
     for (Layer& layer : expected.layers)
       for (nn::io::Arrays& arrays : layer.directions) arrays.h0 = arrays.c0 = {};
-  if (options.burn_in) expected = nn::infer::burnt_in(expected, options.burn_in);
-  const Tensor input = chirp(network.input_size());
+  if (options.burn_in) expected = nn::infer::burnt_in(std::move(expected), options.burn_in);
+  const Tensor input = chirp(expected.input_size());
   const Comparison found = compare(expected, again, input);
   fmt::print(
       "checked: {}, read again, answers as the model that was read from {}: outputs over 500 steps differ by at "
@@ -178,17 +178,16 @@ int check(const Options& options, const Network& network, Dialect to) {
                *step, options.out, both ? ", as " + options.in + " does" : ", and " + options.in + " does not");
     if (!both) return 1;
   }
-  if (!network.self_test) {
+  if (!expected.self_test) {
     fmt::print("not checked: that {} was read as the program that wrote it means it; it has no self-test to tell\n",
                options.in);
   } else if (options.zero_state || options.burn_in) {
     fmt::print("checked: {} was read as it was meant, its self-test passes; {} starts from another state\n", options.in,
                options.out);
   } else {
-    Network tested = again;
-    tested.self_test = network.self_test;
+    again.self_test = std::move(expected.self_test);
     try {
-      nn::io::verify_self_test(tested, options.out);
+      nn::io::verify_self_test(again, options.out);
     } catch (const autograd::FormatError& error) {
       fmt::print("THE SELF-TEST OF {} FAILS: {}\n", options.in, error.what());
       return 1;
@@ -212,7 +211,7 @@ int convert(const Options& options) {
                 .burn_in = options.burn_in,
                 .zero_state = options.zero_state});
   fmt::print("wrote {} as {}\n", options.out, name(to));
-  return options.check ? check(options, network, to) : 0;
+  return options.check ? check(options, std::move(network), to) : 0;
 }
 
 int run(int argc, char** argv) {
