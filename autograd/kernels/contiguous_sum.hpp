@@ -1,4 +1,4 @@
-// The one way to add up many numbers.
+// How many numbers are added up.
 #pragma once
 
 #include <algorithm>
@@ -28,5 +28,36 @@ V contiguous_sum(std::size_t size, F element) {
   }
   return total;
 }
+
+/// A sum of numbers that come one by one. Blocks of them are added up two by two, in the manner of a binary counter, so
+/// that rounding stays small.
+template <class V>
+class RunningSum {
+ public:
+  void add(const V& x) {
+    block_ += x;
+    if (++count_ % block == 0) carry();
+  }
+  V total() const {
+    V result = block_;
+    for (std::size_t level = 0, blocks = count_ / block; blocks >> level > 0; ++level)
+      if (blocks >> level & 1u) result += levels_[level];
+    return result;
+  }
+
+ private:
+  static constexpr std::size_t block = 64;
+
+  void carry() {
+    std::size_t level = 0;
+    for (const std::size_t blocks = count_ / block; !(blocks >> level & 1u); ++level) block_ += levels_[level];
+    levels_[level] = block_;
+    block_ = V(0);
+  }
+
+  V block_ = V(0);
+  std::size_t count_ = 0;
+  V levels_[40] = {};  ///< sums of 2^level blocks, where the count of blocks has that digit
+};
 
 }  // namespace autograd::kernels

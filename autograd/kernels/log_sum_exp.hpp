@@ -1,10 +1,11 @@
-// Arrays line by line along an axis, and log(sum(exp(x))) of a line.
+// Arrays line by line along an axis, and sums of exp(x) of a line.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <complex>
 
+#include "autograd/kernels/contiguous_sum.hpp"
 #include "autograd/shape.hpp"
 
 namespace autograd::kernels {
@@ -31,17 +32,31 @@ Line<V> line(V* data, std::size_t offset, const Shape& shape, std::size_t axis) 
   return {data + offset, shape[axis], shape.elements(axis + 1, shape.rank())};
 }
 
-/// log(sum(exp(x))) of one line, shifted by its largest real part.
+/// What log(sum(exp(x))) of a line is made of: its largest real part, and the sum of exp(x - largest). They stay apart:
+/// log(sum) + largest has as few digits as the largest x, too few to be subtracted from another x.
 template <class V>
-V log_sum_exp(const Line<const V>& x) {
-  using std::exp, std::log, std::real;
-  if (x.size == 0) return V(0);
+struct ExpSum {
+  decltype(std::real(V())) largest{};
+  V sum{};  ///< at least 1, and 1 where the largest is infinite
+};
+
+/// keep(k, exp(x[k] - largest)) is called for each k, in order of the sum.
+template <class V, class Keep>
+ExpSum<V> exp_sum(const Line<const V>& x, Keep keep) {
+  using std::exp, std::real;
+  if (x.size == 0) return {};
   auto largest = real(x[0]);
   for (std::size_t k = 1; k < x.size; ++k) largest = std::max(largest, real(x[k]));
-  if (std::isinf(largest)) return V(largest);
-  V total = V(0);
-  for (std::size_t k = 0; k < x.size; ++k) total += exp(x[k] - largest);
-  return log(total) + largest;
+  const V sum = contiguous_sum<V>(x.size, [&](std::size_t k) {
+    const V term = exp(x[k] - largest);
+    keep(k, term);
+    return term;
+  });
+  return {largest, std::isinf(largest) ? V(1) : sum};
+}
+template <class V>
+ExpSum<V> exp_sum(const Line<const V>& x) {
+  return exp_sum(x, [](std::size_t, const V&) {});
 }
 
 }  // namespace autograd::kernels

@@ -8,6 +8,7 @@
 #include "autograd/apply.hpp"
 #include "autograd/kernels/contiguous_sum.hpp"
 #include "autograd/kernels/log_sum_exp.hpp"
+#include "autograd/kernels/mean.hpp"
 #include "autograd/number_text.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
@@ -19,8 +20,9 @@
 
 namespace autograd {
 
+using kernels::exp_sum;
+using kernels::ExpSum;
 using kernels::Line;
-using kernels::log_sum_exp;
 
 namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -192,7 +194,8 @@ struct SquaredError {
   static void visit(auto& self, auto&& visitor) { visitor("n", self.n); }
 };
 
-// y = sum over rows of w (log(sum(exp(x))) - x[target]) / n,   dx = g w / n (softmax(x) - onehot(target))
+// y = sum over rows of w (log(sum(exp(d))) - d[target]) / n with d = x - max(x),
+// dx = g w / n (exp(d) / sum(exp(d)) - onehot(target))
 struct CrossEntropy {
   static constexpr OpInfo info{.name = "cross_entropy", .vjp_reads = Reads::inputs};
   std::span<const std::size_t> targets;
@@ -206,12 +209,13 @@ struct CrossEntropy {
   void forward(const ForwardCall<V>& call) const {
     using Real = decltype(std::real(V()));
     const std::size_t classes = call.input().shape->back();
-    V total = V(0);
-    for (std::size_t row = 0; row < targets.size(); ++row) {
-      if (weight(row) == 0) continue;
+    const V total = kernels::contiguous_sum<V>(targets.size(), [&](std::size_t row) {
+      if (weight(row) == 0) return V(0);
       const Line<const V> x{call.input().data + row * classes, classes, 1};
-      total += (log_sum_exp(x) - x[targets[row]]) * static_cast<Real>(weight(row));
-    }
+      const auto [largest, sum] = exp_sum(x);
+      using std::log;
+      return (log(sum) - (x[targets[row]] - largest)) * static_cast<Real>(weight(row));
+    });
     *call.output().data = total / static_cast<Real>(n);
   }
   template <class T>
@@ -222,9 +226,9 @@ struct CrossEntropy {
     for (std::size_t row = 0; row < targets.size(); ++row) {
       const Line<const T> x{call.input().data + row * classes, classes, 1};
       const T weighted = scale * static_cast<T>(weight(row));
-      const T total = weighted == 0 ? T(0) : log_sum_exp(x);
+      const auto [largest, sum] = weighted == 0 ? ExpSum<T>{} : exp_sum(x);
       for (std::size_t k = 0; k < classes; ++k) {
-        const T part = weighted == 0 ? T(0) : weighted * (std::exp(x[k] - total) - T(k == targets[row]));
+        const T part = weighted == 0 ? T(0) : weighted * (std::exp(x[k] - largest) / sum - T(k == targets[row]));
         T& to = dx.data[row * classes + k];
         to = dx.accumulate ? to + part : part;
       }
@@ -243,8 +247,46 @@ struct CrossEntropy {
     }
     Tape<T>& tape = x.tape();
     const Variable<T> weights_of_rows = tape.constant(scale);
-    const Variable<T> off = masked(softmax(x) - tape.constant(onehot), weights_of_rows);
+    // Rows without weight are those of 0, so that no NaN of theirs gets into a second derivative.
+    const Variable<T> off = softmax(masked(x, weights_of_rows)) - tape.constant(onehot);
     call.add(0, call.gradient() * (weights_of_rows * off));
+  }
+};
+
+// y = the mean of x where m is not 0, 0 if it is nowhere,   dx = g / count there, 0 elsewhere. m has the leading axes
+// of x, and extents of 1 for the others; it passes no gradient.
+struct MaskedMean {
+  static constexpr OpInfo info{.name = "masked_mean", .inputs = 2, .vjp_reads = Reads::inputs};
+
+  /// How many elements of x a mask of `rows` elements chooses, but at least 1: so the mean of nothing is 0.
+  template <class V>
+  static std::size_t count(const V* m, std::size_t rows, std::size_t size) {
+    const std::size_t chosen = rows - static_cast<std::size_t>(std::count(m, m + rows, V(0)));
+    return rows == 0 ? 1 : std::max<std::size_t>(1, chosen * (size / rows));
+  }
+  Shape infer(Shapes) const { return {}; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const V* const x = call.input(0).data;
+    const V* const m = call.input(1).data;
+    const std::size_t size = call.input(0).size(), rows = call.input(1).size();
+    const std::size_t inner = rows == 0 ? 0 : size / rows;
+    kernels::line_means(
+        count(m, rows, size), 1, [=](std::size_t k, std::size_t) { return x[k]; },
+        [=](auto element, V* total) {
+          *total = kernels::contiguous_sum<V>(rows, [&](std::size_t row) {
+            if (m[row] == V(0)) return V(0);
+            return kernels::contiguous_sum<V>(inner, [&](std::size_t k) { return element(row * inner + k, 0); });
+          });
+        },
+        call.output().data);
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Variable<T> m = call.input(1);
+    const Shape shape = call.input().shape();
+    const std::size_t chosen = count(m.value().data(), m.shape().elements(), shape.elements());
+    call.add(0, masked(broadcast_to(call.gradient() / static_cast<double>(chosen), shape), m));
   }
 };
 
@@ -266,13 +308,10 @@ Variable<T> reduce(Variable<T> losses, Variable<T> mask, Reduction reduction) {
   return all_or_nothing(tape, [&] {
     Shape aligned = leading;
     while (aligned.rank() < shape.rank()) aligned.push_back(1);
-    const Variable<T> kept = masked(losses, reshape(mask, aligned));
-    if (reduction == Reduction::none) return kept;
-    const T* const chosen = tape.value(mask.slot());
-    const auto count =
-        leading.elements() - static_cast<std::size_t>(std::count(chosen, chosen + leading.elements(), T(0)));
-    const double elements = static_cast<double>(count * shape.elements(leading.rank(), shape.rank()));
-    return reduction == Reduction::sum ? sum(kept) : sum(kept) / std::max(1.0, elements);
+    const Variable<T> chosen = reshape(mask, aligned);
+    if (reduction == Reduction::mean) return apply(ops::MaskedMean{}, losses, detach(chosen));
+    const Variable<T> kept = masked(losses, chosen);
+    return reduction == Reduction::sum ? sum(kept) : kept;
   });
 }
 
@@ -587,6 +626,12 @@ std::vector<RegisteredOp> loss_ops() {
   }
 
   return {
+      {&ops::MaskedMean::info,
+       {{"rows", {{3, 2, 4}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }},
+        {"elements", {{3, 4}, {3, 4}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }}},
+       {{{{3, 4}, {4}},
+         [](auto x) { return reduce(x[0], x[1], Reduction::mean); },
+         "reduce: a mask of shape (4) for losses of shape (3, 4); it must have their leading axes"}}},
       {&reduce_info,
        {{"masked mean", {{3, 2, 4}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }},
         {"masked sum", {{3, 2}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::sum); }}},

@@ -5,6 +5,7 @@
 
 #include "autograd/apply.hpp"
 #include "autograd/gradient.hpp"
+#include "autograd/kernels/contiguous_sum.hpp"
 #include "autograd/kernels/strided.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
@@ -51,24 +52,40 @@ double real_part(const std::complex<double>& x) { return x.real(); }
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-/// log(sum(exp(x))) of a row, shifted by its largest real part.
-template <class V, class Each>
-V log_sum_exp(const V* x, Each each) {
-  using std::exp, std::log;
-  double largest = -infinity;
-  each([&](std::size_t at) { largest = std::max(largest, real_part(x[at])); });
-  const double shift = largest == -infinity ? 0 : largest;
-  V total = V(0);
-  if (shift < infinity) each([&](std::size_t at) { total += exp(x[at] - V(shift)); });
-  return shift < infinity ? log(total) + V(shift) : V(infinity);
-}
+/// What log(sum(exp(x))) of a row is made of, and each element's share of the sum.
+template <class V>
+struct ExpSum {
+  V shift;               ///< the largest real part, 0 where it is -infinity
+  V sum;                 ///< of exp(x - shift)
+  double infinite_ones;  ///< how many x are infinity; the sum is no number if there are any
 
-/// How many x of a row are infinity, if that is its log(sum(exp(x))).
-template <class V, class Each>
-double count_infinite(const V* x, const V& total, Each each) {
-  double count = 0;
-  if (real_part(total) == infinity) each([&](std::size_t at) { count += real_part(x[at]) == infinity; });
-  return count;
+  V logarithm() const {
+    using std::log;
+    return infinite_ones > 0 ? V(infinity) : log(sum) + shift;
+  }
+  /// exp(x) / sum(exp(x)), given exp(x - shift). A sum of nothing but zeros has no shares; of an infinite one the
+  /// infinite terms have even shares.
+  V share(const V& x, const V& term) const {
+    if (infinite_ones > 0) return V(real_part(x) == infinity ? V(1) / V(infinite_ones) : V(0));
+    return sum == V(0) ? V(0) : term / sum;
+  }
+};
+
+/// Of a row; keep(at, exp(x - shift)) is called for each element.
+template <class V, class Each, class Keep>
+ExpSum<V> exp_sum(const V* x, Each each, Keep keep) {
+  using std::exp;
+  double largest = -infinity, infinite_ones = 0;
+  each([&](std::size_t at) { largest = std::max(largest, real_part(x[at])); });
+  if (largest == infinity) each([&](std::size_t at) { infinite_ones += real_part(x[at]) == infinity; });
+  const V shift = V(largest == -infinity ? 0 : largest);
+  kernels::RunningSum<V> sum;
+  each([&](std::size_t at) {
+    const V term = exp(x[at] - shift);
+    keep(at, term);
+    sum.add(term);
+  });
+  return {shift, sum.total(), infinite_ones};
 }
 
 /// a > b, where NaN is larger than any number and as large as itself.
@@ -138,16 +155,6 @@ struct Max {
   }
 };
 
-/// exp(x) / sum(exp(x)) = exp(x - y), given y = log(sum(exp(x))) and how many x are infinite. A sum of nothing but
-/// zeros has no shares; of an infinite one the infinite terms have even shares.
-template <class V>
-V share_of(const V& x, const V& y, double infinite_ones) {
-  using std::exp;
-  if (std::isinf(real_part(y)))
-    return V(real_part(y) > 0 && real_part(x) == real_part(y) ? V(1) / V(infinite_ones) : V(0));
-  return exp(x - y);
-}
-
 // y = the share of element i in sum(exp(x)) over axes: the slope of logsumexp,   dx = y (g - sum(g y))
 struct LogSumExpShare {
   static constexpr OpInfo info{.name = "logsumexp_share", .vjp_reads = Reads::output};
@@ -158,9 +165,9 @@ struct LogSumExpShare {
   void forward(const ForwardCall<V>& call) const {
     const V* x = call.input().data;
     for_each_row(*call.input().shape, mask, [&](std::size_t, auto each) {
-      const V total = log_sum_exp<V>(x, each);
-      const double ones = count_infinite(x, total, each);
-      each([&](std::size_t at) { call.output().data[at] = share_of(x[at], total, ones); });
+      V* const y = call.output().data;
+      const ExpSum<V> total = exp_sum(x, each, [&](std::size_t at, const V& term) { y[at] = term; });
+      each([&](std::size_t at) { y[at] = total.share(x[at], y[at]); });
     });
   }
   template <class T>
@@ -171,27 +178,29 @@ struct LogSumExpShare {
   }
 };
 
-// y = log sum exp(x) over axes (kept with extent 1),   dx = g exp(x - y); that of infinite y is LogSumExpShare's
+// y = log(sum(exp(d))) + max(x) over axes (kept with extent 1), d = x - max(x),   dx = g exp(d) / sum(exp(d)); that of
+// infinite y is LogSumExpShare's
 struct LogSumExp {
-  static constexpr OpInfo info{.name = "logsumexp"};
+  static constexpr OpInfo info{.name = "logsumexp", .vjp_reads = Reads::inputs};
   unsigned mask;
 
   Shape infer(Shapes inputs) const { return reduced(*inputs[0], mask, true); }
   template <class V>
   void forward(const ForwardCall<V>& call) const {
     const V* x = call.input().data;
-    for_each_row(*call.input().shape, mask,
-                 [&](std::size_t row, auto each) { call.output().data[row] = log_sum_exp<V>(x, each); });
+    for_each_row(*call.input().shape, mask, [&](std::size_t row, auto each) {
+      call.output().data[row] = exp_sum(x, each, [](std::size_t, const V&) {}).logarithm();
+    });
   }
   template <class T>
   void backward_into(Backward<T>& call) const {
     const T* x = call.input().data;
     const Destination<T> dx = call.into();
     for_each_row(*call.input().shape, mask, [&](std::size_t row, auto each) {
-      const T g = call.gradient().data[row], total = call.output().data[row];
-      const double ones = count_infinite(x, total, each);
+      const T g = call.gradient().data[row];
+      const ExpSum<T> total = exp_sum(x, each, [](std::size_t, const T&) {});
       each([&](std::size_t at) {
-        const T part = g * share_of(x[at], total, ones);
+        const T part = g * total.share(x[at], std::exp(x[at] - total.shift));
         dx.data[at] = dx.accumulate ? dx.data[at] + part : part;
       });
     });

@@ -1,21 +1,25 @@
 #include "autograd/ops/softmax.hpp"
 
+#include <algorithm>
+#include <cmath>
+
 #include "autograd/apply.hpp"
 #include "autograd/kernels/log_sum_exp.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
 #include "autograd/ops/reduction.hpp"
+#include "autograd/ops/selection.hpp"
 #include "autograd/registry.hpp"
 
 namespace autograd {
 
+using kernels::exp_sum;
 using kernels::for_each_line;
 using kernels::line;
-using kernels::log_sum_exp;
 
 namespace ops {
 
-// y = exp(x) / sum(exp(x)),   dx = y (g - sum(g y))
+// y = exp(d) / sum(exp(d)) with d = x - max(x),   dx = y (g - sum(g y))
 struct Softmax {
   static constexpr OpInfo info{.name = "softmax", .vjp_reads = Reads::output};
   std::size_t axis;
@@ -23,13 +27,12 @@ struct Softmax {
   Shape infer(Shapes inputs) const { return *inputs[0]; }
   template <class V>
   void forward(const ForwardCall<V>& call) const {
-    using std::exp;
     const Shape& shape = *call.input().shape;
     for_each_line(shape, axis, [&](std::size_t offset) {
       const auto x = line(call.input().data, offset, shape, axis);
       const auto y = line(call.output().data, offset, shape, axis);
-      const V total = log_sum_exp(x);
-      for (std::size_t k = 0; k < x.size; ++k) y[k] = exp(x[k] - total);
+      const V total = exp_sum(x, [&](std::size_t k, const V& term) { y[k] = term; }).sum;
+      for (std::size_t k = 0; k < x.size; ++k) y[k] /= total;
     });
   }
   template <class T>
@@ -40,7 +43,8 @@ struct Softmax {
   static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
 };
 
-// y = x - log(sum(exp(x))),   dx = g - exp(y) sum(g)
+// y = d - log(sum(exp(d))) with d = x - max(x),   dx = g - exp(y) sum(g); 0 where y is NaN and all g of the line are 0,
+// as they are of padding that a mask leaves out
 struct LogSoftmax {
   static constexpr OpInfo info{.name = "log_softmax", .vjp_reads = Reads::output};
   std::size_t axis;
@@ -48,18 +52,25 @@ struct LogSoftmax {
   Shape infer(Shapes inputs) const { return *inputs[0]; }
   template <class V>
   void forward(const ForwardCall<V>& call) const {
+    using std::log;
     const Shape& shape = *call.input().shape;
     for_each_line(shape, axis, [&](std::size_t offset) {
       const auto x = line(call.input().data, offset, shape, axis);
       const auto y = line(call.output().data, offset, shape, axis);
-      const V total = log_sum_exp(x);
-      for (std::size_t k = 0; k < x.size; ++k) y[k] = x[k] - total;
+      const auto [largest, sum] = exp_sum(x);
+      const V rest = log(sum);
+      for (std::size_t k = 0; k < x.size; ++k) y[k] = (x[k] - largest) - rest;
     });
   }
   template <class T>
   void vjp(Recorder<T>& call) const {
     const Variable<T> g = call.gradient(), y = call.output();
-    call.add(0, g - exp(y) * sum(g, static_cast<Index>(axis), true));
+    const Index along = static_cast<Index>(axis);
+    const ArrayView<T> values = y.value();
+    // Without NaN, as nearly always, it is the formula alone.
+    const bool numbers = std::none_of(values.begin(), values.end(), [](T each) { return std::isnan(each); });
+    const Variable<T> safe = numbers ? y : masked(y, equal(y, y) + sum(1 - equal(g, 0), along, true));
+    call.add(0, g - exp(safe) * sum(g, along, true));
   }
   static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
 };

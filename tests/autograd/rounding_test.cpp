@@ -1,6 +1,10 @@
 // Means, quotients and identities keep the digits that their operands have.
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "autograd/autograd.hpp"
 #include "catch.hpp"
@@ -213,4 +217,132 @@ TEMPLATE_TEST_CASE("activations that leave a number as it is leave every bit of 
   const Swept<T> below([](auto x) { return celu(x, 2); }, array<T>({3}, {0, -1, -1e4}));
   CHECK(distance(below.value, array<double>({3}, {0, 2 * std::expm1(-0.5), -2})) <= 1e-6);
   CHECK(distance(below.gradient, array<double>({3}, {1, std::exp(-0.5), 0})) <= 1e-6);
+}
+
+// What they are of numbers that lie around 0, since only differences count, and these are exact here.
+TEMPLATE_TEST_CASE("softmax and its kin keep the digits of logits that lie close together far from 0", "[ops]", float,
+                   double) {
+  using T = TestType;
+  using V = Variable<T>;
+  const bool single = std::same_as<T, float>;
+  const std::vector<double> weight{0.5, 2, 1};
+  const Array<Index> targets{0, 2};
+  const auto probabilities = [](V x) { return x.tape().constant(array<T>({2, 3}, {0.25, 0.5, 0.25, 1, 0, 0})); };
+  const std::vector<std::pair<const char*, std::function<V(V)>>> functions{
+      {"softmax", [](V x) { return softmax(x); }},
+      {"softmax of columns", [](V x) { return softmax(transpose(x), 0); }},
+      {"log_softmax", [](V x) { return log_softmax(x); }},
+      {"nll", [&](V x) { return nll_loss(log_softmax(x), targets); }},
+      {"cross_entropy", [&](V x) { return cross_entropy(x, targets); }},
+      {"of rows", [&](V x) { return cross_entropy(x, targets, {.reduction = Reduction::none}); }},
+      {"weights", [&](V x) { return cross_entropy(x, targets, {.weight = weight}); }},
+      {"smoothing", [&](V x) { return cross_entropy(x, targets, {.weight = weight, .label_smoothing = 0.25}); }},
+      {"soft targets", [&](V x) { return cross_entropy(x, probabilities(x)); }},
+      {"slope of logsumexp", [](V x) { return grad(sum(logsumexp(x, 1)), {x})[0]; }}};
+  for (const double base : {1000.0, 1e5, single ? 1e8 : 1e16, single ? -1e8 : -1e16}) {
+    const double step = std::fabs(base) < 1e6 ? 0.5 : single ? 8 : 2;
+    const auto logits = [&](double from) {
+      return array<T>({2, 3}, {from, from, from, from + step, from, from - step});
+    };
+    for (const auto& [name, f] : functions) {
+      INFO(name << " at " << base);
+      const Swept<T> far(f, logits(base)), near(f, logits(0));
+      CHECK(same(far.value, near.value));
+      CHECK(same(far.gradient, near.gradient));
+      CHECK(same(far.recorded_gradient, near.recorded_gradient));
+      const auto second = [&, g = f](double from) {
+        Tape<T> tape;
+        const V x = tape.variable(logits(from));
+        return grad(sum(square(grad(sum(square(g(x))), {x})[0])), {x})[0].copy();
+      };
+      CHECK(same(second(base), second(0)));
+    }
+    const Swept<T> sums([](V x) { return logsumexp(x, 1); }, logits(base)),
+        small([](V x) { return softmax(x); }, logits(0));
+    CHECK(same(sums.gradient, small.value));
+    CHECK(same(sums.recorded_gradient, small.value));
+  }
+  const Swept<T> equal([](V x) { return cross_entropy(x, Array<Index>{0}); },
+                       full<T>({1, 3}, single ? T(1e8) : T(1e16)));
+  CHECK(distance(equal.value, array<double>({}, {std::log(3.0)})) <= 1e-7);
+  CHECK(distance(equal.gradient, array<double>({1, 3}, {-2.0 / 3, 1.0 / 3, 1.0 / 3})) <= 1e-7);
+}
+
+TEST_CASE("complex steps through softmax and its kin keep the digits of large logits", "[ops]") {
+  const auto step = [](const auto& f, double from) {
+    Tape<double> tape;
+    const auto x = tape.variable(array<double>({1, 3}, {from + 2, from, from - 2}));
+    return complex_step_gradient(f(x), x);
+  };
+  const auto check = [&](const auto& f) { CHECK(distance(step(f, 1e16), step(f, 0)) <= 1e-14); };
+  check([](auto x) { return sum(square(softmax(x))); });
+  check([](auto x) { return sum(square(log_softmax(x))); });
+  check([](auto x) { return cross_entropy(x, Array<Index>{1}); });
+  check([](auto x) { return sum(logsumexp(x, 1)); });
+  check([](auto x) { return sum(square(grad(sum(logsumexp(x, 1)), {x})[0])); });
+}
+
+// A plain sum of float takes 0.75 for every exp(-0.3) as soon as it is above half a million.
+TEMPLATE_TEST_CASE("long rows and many rows are summed with small rounding", "[ops]", float, double) {
+  using T = TestType;
+  const std::size_t n = 1 << 20;
+  Array<T> x = full<T>({n}, T(-0.3));
+  x.data()[7] = 0;
+  const double total = std::log(1 + static_cast<double>(n - 1) * std::exp(static_cast<double>(x.data()[0])));
+  const double close = 32 * static_cast<double>(std::numeric_limits<T>::epsilon());
+  const auto sum_of = [](const Array<T>& array) {
+    double result = 0;
+    for (const T element : array) result += static_cast<double>(element);
+    return result;
+  };
+  const Swept<T> shares([](auto v) { return softmax(v); }, x);
+  CHECK(std::fabs(sum_of(shares.value) - 1) <= close);
+  const Swept<T> logarithm([](auto v) { return log_softmax(v); }, x);
+  CHECK(std::fabs(static_cast<double>(logarithm.value.data()[7]) + total) <= close);
+  const Swept<T> sums([](auto v) { return logsumexp(v, 0); }, x);
+  CHECK(std::fabs(static_cast<double>(sums.value.data()[0]) - total) <= close);
+  CHECK(std::fabs(sum_of(sums.gradient) - 1) <= close);
+  CHECK(std::fabs(sum_of(sums.recorded_gradient) - 1) <= close);
+  const Swept<T> loss([](auto v) { return cross_entropy(reshape(v, {1, n}), Array<Index>{7}); }, x);
+  CHECK(std::fabs(static_cast<double>(loss.value.data()[0]) - total) <= close);
+  CHECK(std::fabs(sum_of(loss.gradient)) <= close);
+
+  const Swept<T> rows([](auto v) { return cross_entropy(v, zeros<Index>({n})); }, zeros<T>({n, 2}));
+  CHECK(std::fabs(static_cast<double>(rows.value.data()[0]) - std::log(2.0)) <= close);
+}
+
+TEMPLATE_TEST_CASE("the mean of what a mask chooses is that of mean()", "[ops]", float, double) {
+  using T = TestType;
+  Generator generator(4);
+  const T not_a_number = std::numeric_limits<T>::quiet_NaN(), most = std::numeric_limits<T>::max();
+  for (const std::size_t n : {1, 3, 7, 10, 100, 1000, 4099})
+    for (const std::size_t inner : {1, 3}) {
+      const T number = static_cast<T>(1 + uniform(generator));
+      INFO(n << " times " << inner << " times " << number);
+      Array<T> x = full<T>({n + 4, inner}, number), mask = full<T>({n + 4}, T(1));
+      for (const std::size_t row : {std::size_t(0), n / 2, n + 1, n + 3}) {
+        mask.data()[row] = 0;
+        for (std::size_t k = 0; k < inner; ++k) x(row, k) = not_a_number;
+      }
+      const std::size_t chosen = static_cast<std::size_t>(std::count(mask.begin(), mask.end(), T(1)));
+      const Swept<T> masked_mean([&](auto v) { return reduce(v, v.tape().constant(mask), Reduction::mean); }, x);
+      CHECK(masked_mean.value.data()[0] == number);
+      Array<T> slope = make_array<T>({n + 4, inner});
+      for (std::size_t row = 0; row < n + 4; ++row)
+        for (std::size_t k = 0; k < inner; ++k) slope(row, k) = mask.data()[row] / static_cast<T>(chosen * inner);
+      CHECK(same(masked_mean.gradient, slope));
+      CHECK(same(masked_mean.recorded_gradient, slope));
+    }
+  Tape<T> tape;
+  const auto all = tape.constant(Shape{5}, T(1)), none = tape.constant(Shape{5}, T(0));
+  CHECK(reduce(tape.variable(full<T>({5}, most)), all, Reduction::mean).item() == most);
+  CHECK(
+      reduce(tape.variable(array<T>({5}, {1, 2, std::numeric_limits<double>::infinity(), 3, 4})), all, Reduction::mean)
+          .item() == std::numeric_limits<T>::infinity());
+  const auto nothing = tape.variable(full<T>({5}, not_a_number));
+  const auto mean_of_nothing = reduce(nothing, none, Reduction::mean);
+  CHECK(mean_of_nothing.item() == 0);
+  tape.backward(mean_of_nothing);
+  CHECK(all_zero(tape.gradient(nothing)));
+  CHECK(reduce(tape.variable(zeros<T>({0, 2})), tape.constant(Shape{0}, T(1)), Reduction::mean).item() == 0);
 }

@@ -2,6 +2,7 @@
 #include "nn/loss.hpp"
 
 #include <cmath>
+#include <limits>
 
 #include "autograd/autograd.hpp"
 #include "autograd/support.hpp"
@@ -54,6 +55,27 @@ TEST_CASE("rows that are ignored count for nothing, whatever they hold", "[loss]
   tape.backward(nothing);
   CHECK(all_zero(tape.gradient(logits)));
   CHECK(nn::nll_loss(logits, full<Index>({3}, 7), {.ignore_index = 7}).item() == 0);
+}
+
+TEST_CASE("second derivatives of rows without weight are 0, whatever the rows hold", "[loss]") {
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()})
+    for (const nn::Reduction reduction : {nn::Reduction::none, nn::Reduction::mean, nn::Reduction::sum})
+      for (const bool ignored : {false, true}) {
+        INFO(bad << (ignored ? " ignored, " : " of a class without weight, ") << static_cast<int>(reduction));
+        const auto second = [&](double held) {
+          Tape<double> tape;
+          soil(tape);
+          const auto logits = tape.variable(array<double>({3, 2}, {0, 0.5, held, held, 1, 3}));
+          const Array<Index> targets{0, ignored ? -100 : 1, 0};
+          const auto loss = sum(square(nn::cross_entropy(logits, targets, {.reduction = reduction, .weight = {1, 0}})));
+          const auto first = grad(loss, {logits})[0];
+          return grad(sum(square(first) + first), {logits})[0].copy();
+        };
+        const Array<double> with_bad = second(bad);
+        CHECK(same(with_bad, second(1)));
+        CHECK((with_bad(1, 0) == 0 && with_bad(1, 1) == 0));
+        CHECK(with_bad(0, 0) != 0);
+      }
 }
 
 TEMPLATE_TEST_CASE("the padding of sequences counts for nothing", "[loss]", float, double) {
