@@ -29,8 +29,11 @@ namespace {
 nlohmann::ordered_json to_json(const Report& report) {
   nlohmann::ordered_json terms = nlohmann::json::array();
   for (const Term& term : report.terms) {
-    nlohmann::ordered_json entry{
-        {"term", term.term}, {"line", term.line}, {"agrees", term.agrees}, {"digits", term.digits}};
+    nlohmann::ordered_json entry{{"term", term.term},
+                                 {"line", term.line},
+                                 {"agrees", term.agrees},
+                                 {"decided", term.decided},
+                                 {"digits", term.digits}};
     entry["first_t"] = term.first_t ? nlohmann::json(*term.first_t) : nlohmann::json();
     entry["gate"] = term.gate.empty() ? nlohmann::json() : nlohmann::json(term.gate);
     entry["factor"] = term.factor ? nlohmann::json(*term.factor) : nlohmann::json();
@@ -144,7 +147,8 @@ void print(const Report& report, const Setup& setup) {
   }
   fmt::print("\ngradients of the cell that are not given, and not compared: {}\n",
              report.not_given.empty() ? "none" : fmt::format("{}", fmt::join(report.not_given, ", ")));
-  fmt::print("a factor of {} in any term would have been seen\n", factor_text(report.detectable_factor));
+  if (report.detectable_factor > 1)
+    fmt::print("a factor of {} in any term would have been seen\n", factor_text(report.detectable_factor));
   if (!report.all_tried)
     fmt::print(
         "causes: the first {} mistakes were tried, and there are more; where none is named, it may be one of them\n",
@@ -206,8 +210,8 @@ int run(int argc, char** argv) {
   }
   setup.loss = loss == "every" ? ReadBy::every_step : ReadBy::last_step;
   const std::string text = nn::io::read_file(file);
-  const bool finished =
-      text.find_first_not_of(" \t\r\n") != std::string::npos && text[text.find_first_not_of(" \t\r\n")] == '{';
+  const std::size_t begin = text.find_first_not_of(" \t\r\n", text.starts_with("\xEF\xBB\xBF") ? 3 : 0);
+  const bool finished = begin != std::string::npos && text[begin] == '{';
   if (finished && (cumulative || mutants))
     throw autograd::ValueError(file + " has finished gradients, no formulas: " +
                                (mutants ? "--mutants" : "--cumulative") + " is of a derivation");

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "autograd/version.hpp"
@@ -60,7 +61,9 @@ void add_options(CLI::App& app, Options& options) {
     app.add_option(name, value, text)->check(CLI::Range(least, most))->capture_default_str();
   };
   constexpr std::size_t any = 1'000'000;
-  app.add_option("--data", options.data, "CSV file with a header; the first column is the time")->capture_default_str();
+  app.add_option("--data", options.data,
+                 "CSV file with a header; the first column is the time, or the second, if the first counts the rows")
+      ->capture_default_str();
   app.add_option("--column", options.column, "name of the column to forecast; the last one by default");
   app.add_option("--output", options.output, "folder for the results; created if need be")->capture_default_str();
   app.add_option("--seed", options.seed, "of all random numbers: the same seed gives the same bits")
@@ -101,7 +104,7 @@ void create_folder(const fs::path& folder) {
 }
 
 void print_split(const Series& series, const Data& data) {
-  fmt::print("{} of {}{}\n", series.name, series.file.string(),
+  fmt::print("{} of {}{}\n", printable(series.name), series.file.string(),
              series.newest_first ? ", whose rows are the newest first: they are taken the other way round" : "");
   const auto part = [&](const char* name, std::size_t first, std::size_t end) {
     fmt::print("  {:10}  {:5} values, {} to {}\n", name, end - first, series.times[first], series.times[end - 1]);
@@ -128,11 +131,16 @@ double check_gradients(const Forecaster<float>& model, const Data& data, std::si
   return worst;
 }
 
+/// 18.08, and where that would be 0.00 or a long row of digits 1.81e-300.
+std::string error_text(double error) {
+  return error == 0 || (error >= 0.01 && error < 1e7) ? fmt::format("{:.2f}", error) : fmt::format("{:.2e}", error);
+}
+
 void print_scores(const std::vector<Score>& scores) {
   fmt::print("\nRMSE over all held-out origins\n  months ahead  origins     LSTM  persistence  seasonal-naive\n");
   for (const Score& score : scores)
-    fmt::print("  {:12}  {:7}  {:7.2f}  {:11.2f}  {:14.2f}\n", score.horizon, score.origins, score.model,
-               score.persistence, score.seasonal_naive);
+    fmt::print("  {:12}  {:7}  {:>7}  {:>11}  {:>14}\n", score.horizon, score.origins, error_text(score.model),
+               error_text(score.persistence), error_text(score.seasonal_naive));
 }
 
 nn::io::Metadata metadata(const Options& options, const Data& data) {
@@ -181,6 +189,12 @@ void run(const Options& options) {
   const double digits = check_gradients(model, data, options.training.batch);
   const std::vector<Forecast> forecasts = forecast_tail(model, data);
   const std::vector<Score> scores = evaluate(forecasts, series.values, options.season);
+  for (const Score& score : scores)
+    if (!std::isfinite(score.model + score.persistence + score.seasonal_naive))
+      throw InputError(
+          fmt::format("{}: forecasts of numbers of this size, or their errors, are beyond double precision; "
+                      "give the series in a larger unit",
+                      series.place(data.test_begin)));
   print_scores(scores);
 
   check_interrupt();

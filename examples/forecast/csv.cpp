@@ -18,7 +18,7 @@ namespace {
 
 /// At most 40 bytes of a text from a file, for a message.
 std::string in_quotes(std::string_view text) {
-  return text.size() <= 40 ? fmt::format("\"{}\"", text) : fmt::format("\"{}...\"", text.substr(0, 40));
+  return fmt::format("\"{}{}\"", printable(text.substr(0, 40)), text.size() <= 40 ? "" : "...");
 }
 
 std::string_view trim(std::string_view text) {
@@ -36,13 +36,26 @@ std::string other_separator(std::string_view field) {
                                                                                          : "bars");
 }
 
+constexpr const char* unclear_comma =
+    " has a comma, which may be a thousands separator or a decimal comma; write plain digits with a point";
+
+/// Whether a number with a comma between these parts, as 1,000 is, could be a thousand times what it is with a point.
+bool may_be_thousands(std::string_view before, std::string_view after) {
+  if (before.starts_with('+') || before.starts_with('-')) before.remove_prefix(1);
+  return after.size() == 3 && before.size() <= 3 && !before.starts_with('0');
+}
+
 /// Why a field is not taken as a number.
 std::string no_number(std::string_view field) {
   if (field.empty()) return "the value is missing";
-  std::string point(field);
-  if (const std::size_t comma = point.find(','); comma != point.npos) {
+  if (const std::size_t comma = field.find(','); comma != field.npos) {
+    std::string point(field);
     point[comma] = '.';
-    if (number(point)) return fmt::format("{} has a decimal comma; write {}", in_quotes(field), point);
+    if (number(point)) {
+      const bool unclear = may_be_thousands(field.substr(0, comma), field.substr(comma + 1));
+      return in_quotes(field) + (unclear ? unclear_comma : fmt::format(" has a decimal comma; write {}", point));
+    }
+    if (field.find_first_not_of("+-0123456789.,") == field.npos) return in_quotes(field) + unclear_comma;
   }
   const std::string_view digits = field.substr(field.starts_with('+'));
   long double value = 0;
@@ -57,7 +70,12 @@ std::string no_number(std::string_view field) {
 void check_encoding(const std::string& file, std::string_view text) {
   const auto fail = [&](const std::string& what) { throw InputError(fmt::format("{}: {}", file, what)); };
   const std::size_t nul = text.find('\0');
-  // Without a mark UTF-16 shows in its every second byte.
+  // Without a mark UTF-32 shows in three bytes of four, and UTF-16 in its every second one.
+  const auto zeros = [&](std::size_t first, std::size_t count) {
+    return text.size() >= 4 && text.substr(first, count).find_first_not_of('\0') == text.npos;
+  };
+  if ((text.starts_with("\xFF\xFE") && zeros(2, 2)) || zeros(1, 3) || zeros(0, 2))
+    fail("the file is UTF-32 text; save it as UTF-8");
   if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF") ||
       (nul < 2 && nul + 2 < text.size() && text[nul + 2] == '\0'))
     fail("the file is UTF-16 text; save it as UTF-8");
@@ -134,6 +152,7 @@ class Reader {
   std::size_t line_ = 0;
 };
 
+/// Whether a text is a date, not a mere number.
 bool is_time(const std::string& text) {
   try {
     return read_time(text).kind != Time::Kind::number;
@@ -150,7 +169,10 @@ std::string hint(const std::vector<std::string>& row, std::size_t columns) {
     return !field.empty() && field.find_first_not_of("0123456789") == std::string::npos;
   };
   if (row.size() != columns + 1 || !number(row[columns - 1]) || !digits(row[columns])) return "";
-  return fmt::format("; if {0},{1} is one number, write {0}.{1}", row[columns - 1], row[columns]);
+  const std::string &before = row[columns - 1], &after = row[columns];
+  if (may_be_thousands(before, after))
+    return fmt::format("; if {},{} is one number, it{}", before, after, unclear_comma);
+  return fmt::format("; if {0},{1} is one number, write {0}.{1}", before, after);
 }
 
 std::string times_are(long count) { return count == 1 ? "1 time is" : fmt::format("{} times are", count); }
@@ -180,7 +202,8 @@ std::vector<std::string> read_header(Reader& reader) {
 /// Turns rows that are the newest first, and holds them to be in order and evenly spaced.
 void put_in_order(Series& series) {
   const auto fail = [&](std::size_t k, const std::string& what) {
-    throw InputError(fmt::format("{}: line {}, column 1: {}", series.file.string(), series.lines[k], what));
+    throw InputError(
+        fmt::format("{}: line {}, column {}: {}", series.file.string(), series.lines[k], series.time_column, what));
   };
   const std::size_t size = series.size();
   if (size < 2) return;
@@ -202,22 +225,36 @@ void put_in_order(Series& series) {
   std::size_t first = 0, gaps = 0;
   long left_out = 0;
   for (std::size_t k = 1; k < size; ++k) {
-    const long missing = spacing.missing(series.when[k - 1], series.when[k]);
+    const std::optional<long> missing = spacing.missing(series.when[k - 1], series.when[k]);
     if (missing == 0) continue;
-    if (missing < 0)
-      fail(k, fmt::format("{} is less than one step after {}; the step of the other rows is {}",
-                          in_quotes(series.times[k]), row(k - 1), spacing.text(series.when[k].kind)));
+    if (!missing)
+      fail(k,
+           fmt::format("{} is not a whole number of steps after {}, and the step of most rows is {}; give all rows the "
+                       "same step",
+                       in_quotes(series.times[k]), row(k - 1), spacing.text(series.when[k].kind)));
     if (gaps++ == 0) first = k;
-    left_out += missing;
+    left_out += *missing;
   }
   if (gaps > 0)
     fail(first, fmt::format("{} follows {}: at a step of {}, {} left out there{}; give every time a value",
                             in_quotes(series.times[first]), row(first - 1), spacing.text(series.when[first].kind),
-                            times_are(spacing.missing(series.when[first - 1], series.when[first])),
+                            times_are(spacing.missing(series.when[first - 1], series.when[first]).value_or(0)),
                             gaps > 1 ? fmt::format(", and {} in {} gaps in all", left_out, gaps) : ""));
 }
 
 }  // namespace
+
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\t' || c == '\r')
+      result += c == '\t' ? "\\t" : "\\r";
+    else
+      result += byte < 0x20 || byte == 0x7f ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
+  }
+  return result;
+}
 
 std::string Series::place(std::size_t k) const {
   const std::size_t line = k < size() ? lines[k] : lines.empty() ? 2 : std::max(lines.front(), lines.back()) + 1;
@@ -236,10 +273,11 @@ Series read_csv(const std::filesystem::path& file, const std::string& column) {
   const auto found = column.empty() ? header.end() - 1 : std::find(header.begin(), header.end(), column);
   if (found == header.end())
     reader.fail(header.size(), fmt::format("the header has no column {}, only {}", in_quotes(column),
-                                           fmt::join(header.begin(), header.end(), ", ")));
+                                           printable(fmt::format("{}", fmt::join(header, ", ")))));
   const auto index = static_cast<std::size_t>(found - header.begin());
 
-  Series series{.file = file, .name = *found, .column = index + 1, .times = {}, .values = {}, .lines = {}};
+  Series series{
+      .file = file, .name = *found, .column = index + 1, .time_column = 1, .times = {}, .values = {}, .lines = {}};
   std::map<double, std::size_t> seen;
   while (const auto row = reader.next()) {
     if (row->size() != header.size())
@@ -249,19 +287,24 @@ Series read_csv(const std::filesystem::path& file, const std::string& column) {
     const std::string& field = (*row)[index];
     const auto value = number(field);
     if (!value) reader.fail(index + 1, no_number(field));
-    std::string time = index > 0 ? row->front() : std::to_string(series.size() + 1);
+    // A count of the rows goes on over what is left out, so times beside it are the ones that count.
+    if (series.size() == 0 && index > 1 && (row->front() == "0" || row->front() == "1") && is_time((*row)[1]))
+      series.time_column = 2;
+    std::string time = index > 0 ? (*row)[series.time_column - 1] : std::to_string(series.size() + 1);
     try {
       series.when.push_back(read_time(time));
     } catch (const std::invalid_argument& error) {
       const std::string other = other_separator(time);
-      reader.fail(1, time.empty() ? error.what()
-                                  : in_quotes(time) + (other.empty() ? fmt::format(": {}", error.what()) : other));
+      reader.fail(
+          series.time_column,
+          time.empty() ? error.what() : in_quotes(time) + (other.empty() ? fmt::format(": {}", error.what()) : other));
     }
     if (const Time& first = series.when.front(), &last = series.when.back(); last.kind != first.kind)
-      reader.fail(1, fmt::format("{} is a {}, and {} of line {} a {}", in_quotes(time), to_string(last.kind),
-                                 in_quotes(series.times.front()), series.lines.front(), to_string(first.kind)));
+      reader.fail(series.time_column,
+                  fmt::format("{} is a {}, and {} of line {} a {}", in_quotes(time), to_string(last.kind),
+                              in_quotes(series.times.front()), series.lines.front(), to_string(first.kind)));
     const auto [other, is_new] = seen.emplace(series.when.back().value, reader.line());
-    if (!is_new) reader.fail(1, fmt::format("{} is on line {} too", in_quotes(time), other->second));
+    if (!is_new) reader.fail(series.time_column, fmt::format("{} is on line {} too", in_quotes(time), other->second));
     series.times.push_back(std::move(time));
     series.values.push_back(*value);
     series.lines.push_back(reader.line());

@@ -54,8 +54,10 @@ Data::Data(const Series& series, const DataOptions& options) : window(options.wi
                                  series.place(validation_begin - 1), validation_begin, what));
   };
   scaling = fit(options.square_root, training);
-  if (std::ranges::equal(training.subspan(1), training.first(validation_begin - 1)) || scaling.deviation == 0)
+  if (std::ranges::equal(training.subspan(1), training.first(validation_begin - 1)))
     fail("all equal; there is nothing to learn");
+  if (scaling.deviation < 1e-145)  // the squares of less have no digits left
+    fail("too close to one another to be scaled; give them in a smaller unit");
   if (!std::isfinite(scaling.deviation)) fail("too large to be scaled");
   for (const double y : series.values) scaled.push_back(scaling.scaled(y));
 }

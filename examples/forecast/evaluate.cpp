@@ -10,14 +10,14 @@ namespace {
 class RootMeanSquare {
  public:
   void add(double error) {
-    sum_ += error * error;
+    root_ = std::hypot(root_, error);  // squares of 1e-200 or 1e200 would be 0 or infinite
     ++count_;
   }
   std::size_t count() const { return count_; }
-  double operator()() const { return std::sqrt(sum_ / static_cast<double>(count_)); }
+  double operator()() const { return root_ / std::sqrt(static_cast<double>(count_)); }
 
  private:
-  double sum_ = 0;
+  double root_ = 0;  ///< of the sum of the squares
   std::size_t count_ = 0;
 };
 

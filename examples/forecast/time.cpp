@@ -19,12 +19,25 @@ long days_before_year(long year) {
   return 365 * (year - 1970) + (past / 4 - 1969 / 4) - (past / 100 - 1969 / 100) + (past / 400 - 1969 / 400);
 }
 
+/// What the last digit of a number stands for, of one with a point; 0 of any other, which is exact.
+double last_place(std::string_view text) {
+  const std::size_t point = text.find('.');
+  if (point == text.npos) return 0;
+  const std::size_t end = std::min(text.find_first_of("eE"), text.size());
+  double exponent = 0;
+  if (end < text.size()) exponent = number(text.substr(end + 1)).value_or(0);
+  return std::pow(10, exponent - static_cast<double>(end - point - 1));
+}
+
 int day_of_year(const Time& time) {
   int result = time.day - 1;
   for (Time before{.kind = time.kind, .year = time.year}; before.month < time.month; ++before.month)
     result += before.days_in_month();
   return result;
 }
+
+/// Days from 1970-01-01, by the calendar of the place.
+long day_number(const Time& time) { return days_before_year(time.year) + day_of_year(time); }
 
 /// Reads a text from left to right.
 class Scanner {
@@ -47,11 +60,13 @@ class Scanner {
     text_.remove_prefix(count);
     return value;
   }
-  /// Digits behind a decimal point.
-  double fraction() {
-    double value = 0, unit = 0.1;
-    for (; !done() && text_[0] >= '0' && text_[0] <= '9'; text_.remove_prefix(1), unit /= 10)
+  /// Digits behind a decimal point, and what the last one stands for.
+  double fraction(double& unit) {
+    double value = 0;
+    for (unit = 1; !done() && text_[0] >= '0' && text_[0] <= '9'; text_.remove_prefix(1)) {
+      unit /= 10;
       value += unit * (text_[0] - '0');
+    }
     return value;
   }
 
@@ -61,7 +76,7 @@ class Scanner {
 
 constexpr const char* not_a_time = "it is neither a time such as 1949-01, 1949-01-31 or 1949-01-31T12:00 nor a number";
 
-/// T12:00, T12:00:00.5Z, T12:00+01:00; false for anything else.
+/// T12:00, T12:00:00.5Z, T12:00+01:00, T12:00+01; false for anything else.
 bool read_clock(Scanner& scan, Time& time) {
   const auto hour = scan.digits(1, 2);
   if (!hour || !scan.take(":")) return false;
@@ -71,18 +86,24 @@ bool read_clock(Scanner& scan, Time& time) {
   if (scan.take(":")) {
     const auto whole = scan.digits(2, 2);
     if (!whole) return false;
-    second = *whole + (scan.take(".") ? scan.fraction() : 0);
+    second = *whole + (scan.take(".") ? scan.fraction(time.unit) : 0);
   }
   if (*hour > 23 || *minute > 59 || second >= 60) throw std::invalid_argument("there is no such time of day");
   time.second = 3600 * *hour + 60 * *minute + second;
   if (scan.take("Z") || scan.done()) return scan.done();
   const bool east = scan.take("+");
   if (!east && !scan.take("-")) return false;
-  const auto hours = scan.digits(2, 2);
-  scan.take(":");
-  const auto minutes = scan.digits(2, 2);
+  std::optional<int> hours, minutes = 0;
+  if (const auto both = scan.digits(4, 4)) {
+    hours = *both / 100;
+    minutes = *both % 100;
+  } else {
+    hours = scan.digits(2, 2);
+    if (scan.take(":")) minutes = scan.digits(2, 2);
+  }
   if (!hours || !minutes || !scan.done()) return false;
-  time.second -= (east ? 1 : -1) * (3600 * *hours + 60 * *minutes);
+  if (*hours > 18 || *minutes > 59) throw std::invalid_argument("there is no such offset from UTC");
+  time.offset = (east ? 1 : -1) * (3600 * *hours + 60 * *minutes);
   return true;
 }
 
@@ -95,7 +116,7 @@ int Time::days_in_month() const {
 
 double Time::in_years() const {
   if (kind == Kind::month) return year + (month - 1) / 12.0;
-  return year + (day_of_year(*this) + second / 86400) / (is_leap(year) ? 366 : 365);
+  return year + (day_of_year(*this) + (second - offset) / 86400) / (is_leap(year) ? 366 : 365);
 }
 
 const char* to_string(Time::Kind kind) {
@@ -113,7 +134,7 @@ std::optional<double> number(std::string_view text) {
 
 Time read_time(std::string_view text) {
   if (text.empty()) throw std::invalid_argument("the time is missing");
-  if (const auto value = number(text)) return {.value = *value};
+  if (const auto value = number(text)) return {.value = *value, .unit = last_place(text)};
   Scanner scan(text);
   Time time{.kind = Time::Kind::month};
   const auto year = scan.digits(1, 4);
@@ -137,25 +158,33 @@ Time read_time(std::string_view text) {
     }
   }
   if (!scan.done()) throw std::invalid_argument(not_a_time);
-  time.value = 86400.0 * static_cast<double>(days_before_year(time.year) + day_of_year(time)) + time.second;
+  time.value = 86400.0 * static_cast<double>(day_number(time)) + time.second - time.offset;
   return time;
 }
 
 double Spacing::between(const Time& a, const Time& b) const {
-  return by_month ? static_cast<double>(b.months() - a.months()) : b.value - a.value;
+  if (by_month) return static_cast<double>(b.months() - a.months());
+  if (a.kind == Time::Kind::number) return b.value - a.value;
+  // Days by themselves, as the seconds since 1970 leave no digits for milliseconds.
+  return 86400.0 * static_cast<double>(day_number(b) - day_number(a)) + (b.second - a.second) -
+         (by_clock ? 0 : b.offset - a.offset);
 }
 
-long Spacing::missing(const Time& a, const Time& b) const {
-  const double steps = between(a, b) / step;
-  // Numbers may be rounded, as the years of months are: 1749.042, 1749.123.
-  const double tolerance = a.kind == Time::Kind::number ? 0.5 : 1e-6;
-  if (steps > 1 - tolerance && steps < 1 + tolerance) return 0;
-  return steps < 1 ? -1 : std::max(1L, std::lround(steps) - 1);
+std::optional<long> Spacing::missing(const Time& a, const Time& b) const {
+  const double steps = between(a, b) / step, count = std::max(1.0, std::round(steps));
+  // Times that are rounded take steps of one unit more or less: 1749.042, 1749.125, 1749.208, 1749.292. Numbers have
+  // digits of their own alone.
+  double tolerance = 1e-6 + 1.001 * unit / step;
+  if (a.kind == Time::Kind::number) tolerance += 4e-16 * std::max(std::abs(a.value), std::abs(b.value)) / step;
+  // Months in parts of a year are of 28 to 31 days.
+  if (a.kind == Time::Kind::number && step > 0.9 / 12 && step < 1.1 / 12) tolerance += 0.1;
+  if (!(count < 1e15) || !(std::abs(steps - count) < std::min(count * tolerance, 0.5))) return std::nullopt;
+  return std::lround(count) - 1;
 }
 
 std::string Spacing::text(Time::Kind kind) const {
   const auto several = [](double count, const char* unit) {
-    return fmt::format("{} {}{}", count, unit, count == 1 ? "" : "s");
+    return fmt::format("{:.9g} {}{}", count, unit, count == 1 ? "" : "s");
   };
   if (kind == Time::Kind::number) return fmt::format("{:.6g}", step);
   if (by_month) return several(step, "month");
@@ -172,9 +201,15 @@ Spacing spacing_of(const std::vector<Time>& times) {
   };
   int last = 1;
   for (const Time& time : times) last = std::max(last, time.day);
+  const auto same = [&](auto Time::*part) {
+    return std::ranges::all_of(times, [&](const Time& t) { return t.*part == times[0].*part; });
+  };
   Spacing result;
   result.by_month =
       times[0].kind != Time::Kind::number && same_kind_of_day(last) && times[0].months() != times[1].months();
+  result.by_clock = same(&Time::second) && !same(&Time::offset);
+  for (const Time& time : times)  // zeros at the end may have been left away
+    if (time.unit > 0) result.unit = result.unit > 0 ? std::min(result.unit, time.unit) : time.unit;
   std::vector<double> steps;
   for (std::size_t k = 1; k < times.size(); ++k) steps.push_back(result.between(times[k - 1], times[k]));
   const auto middle = steps.begin() + static_cast<std::ptrdiff_t>((steps.size() - 1) / 2);

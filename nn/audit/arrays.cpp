@@ -175,6 +175,7 @@ Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& tr
   const Values& values = truth.values;
   std::map<std::string, Matrix> parts;  // by gate, where the right derivation has them by gate
   if (arrays.empty()) throw autograd::ValueError("audit: there is no array to compare; give dWx, dWh, db and so on");
+  const double largest = detail::largest_derivative(values);
   Report report;
   Given given;
   for (const auto& [name, array] : arrays) {
@@ -193,15 +194,16 @@ Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& tr
     Matrix hand(array.rows, array.columns, array.values);  // what they were added up from is not known
     const double even = addends(name, truth) / std::sqrt(static_cast<double>(hand.size()));
     for (double& magnitude : hand.magnitudes) magnitude = std::max(magnitude, even);
-    Term term = detail::compare(name, {{0}, {hand}, {whole}}, truth, false);
+    Term term = detail::compare(name, {{0}, {hand}, {whole}}, truth, false, largest);
     term.term = name;
-    if (!term.agrees) term.causes = detail::plain_causes(array, whole);
-    report.terms.push_back(std::move(term));
+    report.terms.push_back(term);
+    if (!term.causes.empty()) continue;  // no mistake gives what is not finite
     const auto blocks = detail::gate_blocks(name, array, truth);
     for (const auto& [gate, block] : blocks) parts[name + gate] = block;
     if (blocks.empty()) parts[name] = array;
   }
-  const bool wrong = std::any_of(report.terms.begin(), report.terms.end(), [](const Term& t) { return !t.agrees; });
+  const bool wrong = std::any_of(report.terms.begin(), report.terms.end(),
+                                 [](const Term& t) { return !t.agrees && t.causes.empty(); });
   if (wrong && is_stock(truth.cell)) {
     const std::vector<std::string> causes = Search(parts, truth).causes();
     for (Term& term : report.terms)

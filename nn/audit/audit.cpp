@@ -23,6 +23,10 @@ using detail::rounding;
 
 constexpr double eps = std::numeric_limits<double>::epsilon();
 
+// What rounding explains is confirmed where 6 digits are equal all the same. Of a value that cancels to next to nothing
+// they need not be: 12 digits of the largest derivative of the run are as good.
+constexpr double coarsest = 1e-6, coarsest_of_largest = 1e-12;
+
 // The operations of all formulas that are tried in search of causes, in an audit and for an equation: seconds.
 constexpr std::size_t most_work = 8'000'000;
 constexpr std::size_t most_work_at_once = 2'000'000;
@@ -30,10 +34,10 @@ constexpr std::size_t most_work_at_once = 2'000'000;
 constexpr const char* given_wrong_values = "its formula is right, and is given wrong values";
 
 double digits_of(double error, double size) {
-  if (std::isnan(error) || std::isnan(size)) return 0;
+  if (!std::isfinite(error) || !std::isfinite(size)) return 0;
   if (error == 0) return 16;
   if (size == 0) return 0;
-  return std::clamp(-std::log10(error / size), 0.0, 16.0);
+  return std::clamp(std::log10(size / error), 0.0, 16.0);
 }
 
 /// Whether these are the values that a formula gives, at every step.
@@ -47,8 +51,8 @@ bool gives(Evaluation& evaluation, const Equation& equation, const Formula& form
       return false;  // shapes that do not fit, a step that there is not
     }
     if (!value.same_shape(wanted[k])) return false;
-    if (!(distance(value, wanted[k]) <= rounding(value, wanted[k]) + 64 * eps * norm(wanted[k].magnitudes)))
-      return false;
+    const double allowed = rounding(value, wanted[k]) + 64 * eps * norm(wanted[k].magnitudes);
+    if (!std::isfinite(allowed) || !(distance(value, wanted[k]) <= allowed)) return false;
   }
   return true;
 }
@@ -87,15 +91,6 @@ std::optional<Truth> small_truth(const Truth& truth) {
   const auto steps = static_cast<std::size_t>(truth.values.steps);
   if (!is_stock(truth.cell) || steps * truth.hidden * truth.hidden <= 1000) return {};
   return stock_truth(truth.cell, {.steps = 5, .batch = 2, .input = 2, .hidden = 3});
-}
-
-/// The largest norm of a derivative, at any step.
-double largest_derivative(const Values& values) {
-  double largest = 0;
-  for (const auto& [name, quantity] : values.named)
-    if (name[0] == 'd' && name != "direct_h")
-      for (const Matrix& at : quantity.at) largest = std::max(largest, norm(at.values));
-  return largest;
 }
 
 /// What could have been done to the right formula so that it gives the hand's values.
@@ -222,10 +217,31 @@ std::string worst_gate(const std::string& name, const Matrix& hand, const Truth&
   return result;
 }
 
+/// "infinite", "not a number"; "" of values that are finite.
+std::string not_finite(const Matrix& a) {
+  std::string kind;
+  for (const double v : a.values)
+    if (std::isnan(v))
+      return "not a number";
+    else if (std::isinf(v))
+      kind = "infinite";
+  return kind;
+}
+
+/// Of a value with rounding so coarse that only so many digits can be compared.
+std::string too_coarse(const std::string& name, const Matrix& hand, double digits) {
+  const auto left = static_cast<int>(digits);
+  const std::string large = autograd::number_text(*std::max_element(hand.magnitudes.begin(), hand.magnitudes.end()), 2);
+  return (std::isfinite(norm(hand.magnitudes)) ? "its terms are as large as " + large + " and cancel"
+                                               : "values on the way to it are infinite, or next to it") +
+         ", so " + (left == 0 ? "nothing of " : std::to_string(left) + " of the 15 digits of ") + name +
+         (left < 2 ? " is" : " are") + " left to compare; write it without them";
+}
+
 std::string digits_text(double digits) { return std::to_string(static_cast<int>(digits)) + " digits"; }
 
 std::string first_sentence(const Term& term, int steps) {
-  std::string text = term.term + " is wrong";
+  std::string text = term.term + (term.decided ? " is wrong" : " can not be decided");
   if (!term.causes.empty())
     text += ": " + term.causes[0];
   else if (term.factor)
@@ -233,7 +249,7 @@ std::string first_sentence(const Term& term, int steps) {
   else
     text += ", and no known mistake explains it";
   if (!term.first_t) return text;
-  text += "; first seen at t=" + std::to_string(*term.first_t);
+  if (const std::string at = " at t=" + std::to_string(*term.first_t); !text.ends_with(at)) text += "; first seen" + at;
   const int next = *term.first_t + 1;
   const auto index = static_cast<std::size_t>(next - term.first_step);
   if (next <= steps && index < term.step_digits.size())
@@ -290,25 +306,33 @@ std::vector<std::pair<char, Matrix>> gate_blocks(const std::string& name, const 
   return result;
 }
 
-bool Compared::agrees() const {
-  for (std::size_t k = 0; k < hand.size(); ++k)
-    if (!agree(hand[k], truth[k])) return false;
-  return true;
-}
-
 double rounding(const Matrix& hand, const Matrix& truth) {
   return 64 * eps * norm(hand.magnitudes) + 16 * eps * norm(truth.values) + 1e-290;
 }
 
 bool agree(const Matrix& hand, const Matrix& truth) {
-  return hand.same_shape(truth) && distance(hand, truth) <= rounding(hand, truth);
+  if (!hand.same_shape(truth)) return false;
+  const double allowed = rounding(hand, truth);
+  return std::isfinite(allowed) && distance(hand, truth) <= allowed;
 }
 
-Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps, double carried) {
+double largest_derivative(const Values& values) {
+  double largest = 0;
+  for (const auto& [name, quantity] : values.named)
+    if (name[0] == 'd' && name != "direct_h")
+      for (const Matrix& at : quantity.at)
+        if (const double size = norm(at.values); std::isfinite(size)) largest = std::max(largest, size);
+  return largest;
+}
+
+Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps, double largest,
+             double carried) {
   Term term;
   std::vector<double> errors(compared.hand.size()), sizes = errors;
   term.step_digits = errors;
   double allowed = carried, detectable = std::numeric_limits<double>::infinity();
+  std::optional<std::size_t> hidden_at;                   // the first whose rounding hides what it is compared with
+  bool clearly_wrong = false;                             // at another step
   for (std::size_t k = compared.hand.size(); k-- > 0;) {  // backwards in time, as rounding is carried
     const Matrix &hand = compared.hand[k], &exact = compared.truth[k];
     const bool fits = hand.same_shape(exact);
@@ -317,18 +341,39 @@ Term compare(const std::string& name, const Compared& compared, const Truth& tru
     allowed = carried > 0 ? std::max(allowed, truth.values.steps * here) : here;
     errors[k] = error;
     sizes[k] = size;
-    const bool agrees = fits && error <= allowed;
-    term.step_digits[k] = agrees && size == 0 ? 16 : digits_of(error, size);
+    const bool close = fits && error <= allowed;
+    const double told_apart = std::max(coarsest * size, coarsest_of_largest * largest) + 1e-280;
+    const bool fine = std::isfinite(here) && error <= told_apart;
+    term.step_digits[k] = close && size == 0 ? 16 : digits_of(error, size);
     if (size > 0) detectable = std::min(detectable, 2 * allowed / size);
-    if (agrees) continue;
+    if (close && fine) continue;
     term.agrees = false;
+    const std::string at = steps ? " at t=" + std::to_string(compared.steps[k]) : "";
+    if (const std::string kind = not_finite(exact); !kind.empty()) {
+      term.decided = false;
+      term.causes = {"the true one is " + kind + at + "; audit it at smaller weights or inputs"};
+    } else if (const std::string own = not_finite(hand); !own.empty()) {
+      if (term.causes.empty()) term.causes = {"it is " + own + at};
+    } else if (close || (fits && !std::isfinite(here))) {
+      term.step_digits[k] = std::min(term.step_digits[k], digits_of(here, size));
+      hidden_at = hidden_at.value_or(k);
+    } else {
+      clearly_wrong = true;
+    }
     if (steps) term.first_t = std::max(term.first_t.value_or(0), compared.steps[k]);
   }
   term.detectable = std::isfinite(detectable) ? detectable : 0;
   term.digits = term.agrees && norm(sizes) == 0 ? 16 : digits_of(norm(errors), norm(sizes));
   if (!term.agrees && term.digits > 15.9) term.digits = 15.9;
+  if (hidden_at && !clearly_wrong && term.causes.empty()) {
+    const std::size_t k = *hidden_at;
+    term.decided = false;
+    term.digits = std::min(term.digits, term.step_digits[k]);
+    term.causes = {too_coarse(name, compared.hand[k], term.step_digits[k]) +
+                   (steps ? "; seen at t=" + std::to_string(compared.steps[k]) : "")};
+  }
   term.gate = gate_of(name, truth);
-  if (!term.agrees) term.factor = common_factor(compared);
+  if (!term.agrees && term.decided) term.factor = common_factor(compared);
   if (!compared.steps.empty() && steps) term.first_step = compared.steps[0];
   return term;
 }
@@ -356,18 +401,14 @@ void conclude(Report& report, const Truth& truth) {
   // Those that are wrong by themselves before those that are given wrong values.
   std::stable_partition(wrong.begin(), wrong.end(),
                         [](const Term* term) { return term->causes.empty() || term->causes[0] != given_wrong_values; });
+  const auto open = std::stable_partition(wrong.begin(), wrong.end(), [](const Term* term) { return term->decided; });
   report.verdict = first_sentence(*wrong[0], truth.values.steps);
-  if (wrong.size() > 1) {
-    report.verdict += "; wrong as well: ";
-    for (std::size_t k = 1; k < wrong.size(); ++k) report.verdict += (k > 1 ? ", " : "") + wrong[k]->term;
-  }
-}
-
-std::vector<std::string> plain_causes(const Matrix& hand, const Matrix& truth) {
-  if (!hand.same_shape(truth))
-    return {"its shape is " + shape_text(hand) + ", and that of the true one " + shape_text(truth)};
-  if (!std::isfinite(norm(hand.values))) return {"it holds numbers that are not finite"};
-  return {};
+  const auto also = [&](const char* what, auto begin, auto end) {
+    for (auto term = begin; term != end; ++term) report.verdict += (term == begin ? what : ", ") + (*term)->term;
+  };
+  const auto rest = wrong.begin() + 1;
+  also("; wrong as well: ", rest, std::max(rest, open));
+  also("; can not be decided either: ", std::max(rest, open), wrong.end());
 }
 
 }  // namespace detail
@@ -415,7 +456,7 @@ std::vector<std::string> blind_spots(const Truth& truth) {
       result.push_back(std::string("gate ") + gate +
                        " is saturated: its slope is next to 0, and mistakes behind it are small");
   }
-  const double largest = largest_derivative(values);
+  const double largest = detail::largest_derivative(values);
   for (const auto& [name, quantity] : values.named) {
     if (name[0] != 'd' || name == "direct_h" || quantity.steps || largest == 0) continue;
     if (norm(quantity.whole().values) < 1e-13 * largest)
@@ -432,7 +473,7 @@ Report audit(const Derivation& derivation, const Truth& truth, Mode mode) {
   const Truth& tried = smaller ? *smaller : truth;
   Explanation explanation(derivation, tried);
   Evaluation small(derivation, tried.values, Mode::isolated);
-  const double largest = largest_derivative(truth.values);
+  const double largest = detail::largest_derivative(truth.values);
   // What formulas in C++ read is known when they have been called.
   const bool in_cpp = std::any_of(derivation.equations.begin(), derivation.equations.end(),
                                   [](const Equation& equation) { return !equation.formula; });
@@ -449,25 +490,32 @@ Report audit(const Derivation& derivation, const Truth& truth, Mode mode) {
     const Compared alone = compared_of(isolated, equation, truth.values);
     given[equation.name].insert(alone.steps.begin(), alone.steps.end());
     const Compared along = compared_of(own, equation, truth.values);
-    const Term by_itself = compare(equation.name, alone, truth, exact->steps);
-    Term term =
-        mode == Mode::isolated ? by_itself : compare(equation.name, along, truth, exact->steps, 64 * eps * largest);
+    const Term by_itself = compare(equation.name, alone, truth, exact->steps, largest);
+    Term term = mode == Mode::isolated
+                    ? by_itself
+                    : compare(equation.name, along, truth, exact->steps, largest, 64 * eps * largest);
     term.step_digits = by_itself.step_digits;
-    term.cumulative_digits = compare(equation.name, along, truth, exact->steps).step_digits;
+    term.cumulative_digits = compare(equation.name, along, truth, exact->steps, largest).step_digits;
     term.term = equation.text.substr(0, equation.text.find_last_not_of(" \t", equation.text.find('=') - 1) + 1);
     term.line = equation.line;
     term.text = equation.text;
-    if (!term.agrees && !alone.agrees()) {
+    if (!term.agrees && by_itself.agrees) {
+      term.decided = true;
+      term.causes = {given_wrong_values};
+    } else if (!term.agrees) {
+      term.decided = by_itself.decided;
+      term.causes = by_itself.causes;
       try {
-        term.causes = explanation.of(equation, smaller ? compared_of(small, equation, tried.values) : alone);
+        if (term.causes.empty())
+          term.causes = explanation.of(equation, smaller ? compared_of(small, equation, tried.values) : alone);
       } catch (const autograd::FormatError&) {  // a step that a shorter run has not
       }
       for (std::size_t k = 0; k < alone.hand.size() && term.causes.empty(); ++k)
-        term.causes = detail::plain_causes(alone.hand[k], alone.truth[k]);
+        if (!alone.hand[k].same_shape(alone.truth[k]))
+          term.causes = {"its shape is " + shape_text(alone.hand[k]) + ", and that of the true one " +
+                         shape_text(alone.truth[k])};
       if (term.gate.empty() && !exact->steps && alone.hand[0].same_shape(alone.truth[0]))
         term.gate = worst_gate(equation.name, alone.hand[0], truth);
-    } else if (!term.agrees) {
-      term.causes = {given_wrong_values};
     }
     report.terms.push_back(std::move(term));
   }

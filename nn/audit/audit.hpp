@@ -17,6 +17,7 @@ struct Term {
   std::size_t line = 0;  ///< of the file; 0 where there is none
   std::string text;      ///< the equation as it was written
   bool agrees = true;
+  bool decided = true;           ///< not where rounding hides what it is compared with; it does not agree then
   double digits = 16;            ///< of agreement, over all steps: -log10(|hand - true| / |true|), within [0, 16]
   std::optional<int> first_t;    ///< the first step that is wrong, reading backwards in time
   std::string gate;              ///< that the term belongs to, or, of a whole array, that is furthest off; "" for none
@@ -47,7 +48,8 @@ std::vector<std::string> blind_spots(const Truth& truth);
 
 /// Holds every equation whose left side is a derivative, or a value, to the truth. Every formula is given true values,
 /// so that k mistakes are k findings; with Mode::cumulative the derivation's own, and a mistake spreads to what
-/// follows. A number agrees where rounding explains the difference: 64 eps of the magnitudes that it was added up from.
+/// follows. A number agrees where rounding explains the difference: 64 eps of the magnitudes that it was added up from;
+/// where that explains a difference in the first 6 digits, nothing is decided, and it does not agree.
 /// Throws FormatError for a derivation that does not fit the cell: see Evaluation; for a left side that is neither of
 /// the cell nor used, and for an equation of no step that the cell has, as nothing would be compared.
 Report audit(const Derivation& derivation, const Truth& truth, Mode mode = Mode::isolated);

@@ -13,8 +13,6 @@ namespace nn::audit::detail {
 struct Compared {
   std::vector<int> steps;
   std::vector<Matrix> hand, truth;
-
-  bool agrees() const;
 };
 
 /// The blocks of an array that holds those of all gates; none of any other.
@@ -25,12 +23,15 @@ double rounding(const Matrix& hand, const Matrix& truth);
 /// Whether rounding explains the difference; not where either is not finite.
 bool agree(const Matrix& hand, const Matrix& truth);
 
-/// What can be said of values that no mistake explains: their shape is another, or they are not finite.
-std::vector<std::string> plain_causes(const Matrix& hand, const Matrix& truth);
+/// The largest norm of a derivative, at any step, of those that are finite.
+double largest_derivative(const Values& values);
 
-/// All of a finding but its causes. A derivation that runs on its own values carries its rounding from step to step: it
-/// is forgiven `carried`, which is 0 of any other, and as much as T times the worst that was rounded so far.
-Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps, double carried = 0);
+/// All of a finding but the causes of what is finite and clearly wrong. Of a value with rounding so coarse that it may
+/// be another one as well, beside the true one and the `largest` derivative, nothing is decided. A derivation that runs
+/// on its own values carries its rounding from step to step: it is forgiven `carried`, which is 0 of any other, and as
+/// much as T times the worst that was rounded so far.
+Term compare(const std::string& name, const Compared& compared, const Truth& truth, bool steps, double largest,
+             double carried = 0);
 
 /// Fills in what follows from the terms.
 void conclude(Report& report, const Truth& truth);

@@ -345,6 +345,7 @@ void check_text(std::string_view text, const std::string& file) {
 
 Derivation parse(std::string_view text, const std::string& file) {
   check_text(text, file);
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark
   Derivation result;
   std::unordered_map<std::string, std::size_t> lines;  // by left side
   std::size_t number = 0;

@@ -244,7 +244,10 @@ std::string to_html(const Report& report, const Flow& flow, const std::string& t
   html += "<h1>" + escaped(title) + "</h1><p class='verdict " + std::string(report.agrees ? "agrees" : "wrong") + "'>" +
           escaped(report.verdict) + "</p><p class=soft>The " + escaped(report.cell) + " cell, " +
           (report.mode == Mode::isolated ? "every formula on true values" : "the derivation on its own values") +
-          ". A factor of 1 + " + scientific(report.detectable_factor - 1) + " in any term would have been seen.</p>";
+          (report.detectable_factor > 1
+               ? ". A factor of 1 + " + scientific(report.detectable_factor - 1) + " in any term would have been seen"
+               : std::string()) +
+          ".</p>";
   for (const std::string& spot : report.blind_spots) html += "<p class=blind>Blind spot: " + escaped(spot) + ".</p>";
   if (!report.not_given.empty()) {
     html += "<p class=soft>Gradients of the cell that are not given, and not compared:";

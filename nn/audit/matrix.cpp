@@ -46,12 +46,13 @@ Matrix combined(const char* op, const Matrix& a, const Matrix& b, F f, M magnitu
   return out;
 }
 
-/// f of each value; an error of x, eps times its magnitude, arrives times |slope(x, f(x))|.
+/// f of each value; an error of x, eps times its magnitude, arrives times |slope(x, f(x))|. A 0 that nothing was added
+/// up to has none, however steep f is there.
 template <class F, class S>
 Matrix mapped(Matrix a, F f, S slope) {
   for (std::size_t k = 0; k < a.size(); ++k) {
     const double x = a.values[k], y = f(x);
-    a.magnitudes[k] = std::abs(y) + std::abs(slope(x, y)) * a.magnitudes[k];
+    a.magnitudes[k] = std::abs(y) + (a.magnitudes[k] == 0 ? 0 : std::abs(slope(x, y)) * a.magnitudes[k]);
     a.values[k] = y;
   }
   return a;
@@ -81,7 +82,7 @@ Matrix operator/(const Matrix& a, const Matrix& b) {
       "/", a, b, [](double x, double y) { return x / y; },
       [](const Matrix& x, std::size_t i, const Matrix& y, std::size_t j) {
         const double divisor = std::abs(y.values[j]);
-        return x.magnitudes[i] / divisor * std::max(1.0, y.magnitudes[j] / divisor);
+        return x.magnitudes[i] / divisor * std::max(y.magnitudes[j] / divisor, 1.0);  // NaN where either is
       });
 }
 Matrix operator-(Matrix a) {

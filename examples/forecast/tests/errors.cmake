@@ -36,6 +36,17 @@ string(REPLACE ".5\n" ".5e300\n" huge "${rising}")
 rejects("month,value\n${huge}"
   "line 53, column 2: the 52 values of the training part, which ends here, are too large to be scaled"
   --transform none ${short})
+# Numbers so small or so large that their squares are 0 or infinite have errors all the same, or are refused.
+foreach(exponent -250 300)
+  string(REPLACE ".5\n" ".5e${exponent}\n" extreme "${rising}")
+  file(WRITE extreme.csv "month,value\n${extreme}")
+  forecast(0 " 1 +24 +[0-9.]+e[+-][0-9]+ +1[.]00e[+-][0-9]+ +1[.]20e[+-][0-9]+\n" --data extreme.csv --output ${folder} --hidden 2
+    --season 12 ${short})
+endforeach()
+string(REPLACE ".5\n" ".5e-310\n" tiny "${rising}")
+rejects("month,value\n${tiny}" "line 53, column 2: the 52 values of the training part, which ends here, are too close to one \
+another to be scaled; give them in a smaller unit" ${short})
+file(REMOVE_RECURSE ${folder})
 string(REPLACE "90,90.5" "90,-90.5" negative "${rising}")
 rejects("month,value\n${negative}" "line 91, column 2: -90.5 has no square root; pass --transform none" ${short})
 rejects("month,value\n${rising}" "line 77, column 2: the 76 values before the test part are fewer than a season of 132"

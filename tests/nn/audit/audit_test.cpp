@@ -485,13 +485,94 @@ TEST_CASE("finished arrays: single mistakes in the derivation behind them are na
                        Message("audit: db has shape (1, 1), expected (1, 12)"));
 }
 
+TEST_CASE("a formula is not confirmed where what it computes is infinite, or swamped") {
+  const auto check = [](const std::string& text, bool decided, const std::string& verdict) {
+    INFO(text);
+    for (const Mode mode : {Mode::isolated, Mode::cumulative}) {
+      // On its own values it takes more equations, which are right.
+      Derivation hand = stock_derivation("lstm");
+      Equation changed = parse(text).equations[0];
+      for (Equation& equation : hand.equations)
+        if (equation.left() == changed.left()) equation = changed;
+      if (mode == Mode::isolated) hand.equations = {changed};
+      const Report report = audit(hand, stock_truth("lstm", {.steps = 5}), mode);
+      CHECK_FALSE(report.agrees);
+      CHECK_THAT(report.verdict, Contains(verdict));
+      const Term& found = term(report, changed.left());
+      CHECK_FALSE(found.agrees);
+      CHECK(found.decided == decided);
+      CHECK_FALSE(found.factor);
+      CHECK(found.causes.size() == 1);
+      CHECK(found.digits < 6);
+      CHECK(std::isfinite(report.detectable_factor));
+    }
+  };
+  const std::string wxi = "sum_t(dzi[t].T @ x[t])", bi = "sum_t(sum_batch(dzi[t]))";
+  const std::string infinite[]{"dWxi = " + wxi + " * 7 / 0",    "dWxi = " + wxi + " / 0",
+                               "dWxi = 1/0 - " + wxi,           "dbi = " + bi + " * exp(1000)",
+                               "dbi = " + bi + " / (1 - 1)**2", "dbi = " + bi + " * (0 - 1/0)",
+                               "dbi = " + bi + " * 1e308 * 10", "dbi = " + bi + " * 0**-1"};
+  for (const std::string& text : infinite)
+    check(text, true, text.substr(0, text.find(' ')) + " is wrong: it is infinite");
+  check("dc0 = dc[1] * f[1] / 0", true, "dc0 is wrong: it is infinite");
+  check("dbi = " + bi + " * (0 / 0)", true, "dbi is wrong: it is not a number");
+  check("dzi[t] = dc[t] * g[t] * i[t] * (1 - i[t]) / (i[t] - i[t])", true, "dzi[t] is wrong: it is infinite at t=5");
+
+  const std::string gone = " can not be decided: its terms are as large as ";
+  check("dWxi = " + wxi + " * 0 + 1e20 - 1e20", false,
+        "dWxi" + gone + "2e+20 and cancel, so nothing of dWxi is left to compare; write it without them");
+  check("dWxi = " + wxi + " * 7 + 1e20 - 1e20", false, "dWxi" + gone + "2e+20");
+  check("dbi = " + bi + " * 3 + (1e17 - 1e17)", false, "dbi" + gone + "2e+17");
+  check("dbi = " + bi + " * 3 * (1e17 - 1e17 + 1)", false, "dbi" + gone);
+  check("dbi = " + bi + " * 1.001 * (1e11 + 1 - 1e11)", false, " of the 15 digits of dbi are left to compare");
+  check("dc0 = dc[1] * f[1] * 5 + 1e20 - 1e20", false, "dc0" + gone);
+  check("do[t] = dh[t] * tanh(c[t]) + 1e20 - 1e20", false, "do[t]" + gone);
+  check("dbi = " + bi + " * tanh(1/0)", false,
+        "dbi can not be decided: values on the way to it are infinite, or next to it, so nothing of dbi is left");
+
+  const Truth truth = stock_truth("lstm", {});
+  const Report swamped = audit(parse("dc0 = dc[1] * f[1] + 1e20 - 1e20"), truth);
+  CHECK_THAT(to_html(swamped, flow_of(truth, stock_derivation("lstm")), "Audit"),
+             Contains("<p class='verdict wrong'>dc0 can not be decided: "));
+
+  // What is wrong for certain comes first.
+  const Report both = audit_text("dbi = " + bi + " + 1e20 - 1e20\ndbf = sum_t(sum_batch(dzi[t]))\n" +
+                                 "dbg = sum_t(sum_batch(dzi[t]))\ndbo = sum_t(sum_batch(dzo[t])) + 1e20 - 1e20\n");
+  CHECK(both.verdict ==
+        "dbf is wrong: dzi[t] stands where dzf[t] belongs; wrong as well: dbg; can not be decided "
+        "either: dbi, dbo");
+
+  // Cancellation that leaves enough, or leaves nothing of what is nothing.
+  CHECK(audit_text("dbi = " + bi + " * (1e5 + 1 - 1e5)").agrees);
+  CHECK(audit_text("dbi = " + bi + " + 1000 - 1000").agrees);
+  CHECK(audit_text("dbi = " + bi + " * (1e17 - 1e17 + 1)").agrees);
+  CHECK(
+      audit_text("dWhi = sum_t(dzi[t].T @ h[t-1]) + sqrt(h[0]).T @ c[0] * 0", {.steps = 1, .zero_state = true}).agrees);
+}
+
+TEST_CASE("a byte order mark before a derivation says nothing") {
+  CHECK(parse("\xEF\xBB\xBF"
+              "cell lstm\ndc0 = dc[1] * f[1]\n")
+            .cell == "lstm");
+}
+
 TEST_CASE("what is not finite is not right") {
   const Truth truth = stock_truth("lstm", {});
   Matrix db = truth.values.find("db")->whole();
   db.values[3] = std::nan("");
   const Report report = audit_arrays({{"db", db}}, truth);
-  CHECK(report.terms[0].causes == std::vector<std::string>{"it holds numbers that are not finite"});
-  CHECK(report.verdict == "db is wrong: it holds numbers that are not finite");
+  CHECK(report.terms[0].causes == std::vector<std::string>{"it is not a number"});
+  CHECK(report.verdict == "db is wrong: it is not a number");
+  for (const double value : {HUGE_VAL, -HUGE_VAL}) {
+    db.values[3] = value;
+    const Report infinite = audit_arrays({{"db", db}}, truth);
+    CHECK_FALSE(infinite.agrees);
+    CHECK(infinite.verdict == "db is wrong: it is infinite");
+  }
+  // What is wrong beside it is explained all the same.
+  Matrix forgetful = truth.values.find("dWx")->whole();
+  for (double& v : forgetful.values) v = -v;
+  CHECK(wrong(audit_arrays({{"db", db}, {"dWx", forgetful}}, truth)) == std::vector<std::string>{"dWx", "db"});
   CHECK(wrong(audit(parse("dzo[t] = dh[t] * log(-o[t])"), truth)) == std::vector<std::string>{"dzo[t]"});
   CHECK(audit_text("dbi = sum_t(dzi[t])").terms[0].causes ==
         std::vector<std::string>{"the sum over the batch is missing"});
