@@ -1,12 +1,15 @@
 #include "nn/infer/stream.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <numeric>
 #include <type_traits>
 
 #include "autograd/error.hpp"
 #include "autograd/kernels/packed_product.hpp"
 #include "autograd/ops/elementary.hpp"
+#include "autograd/values/lane.hpp"
 #include "nn/io/faults.hpp"
 
 namespace nn::infer {
@@ -20,27 +23,37 @@ using io::Tensor;
 
 namespace {
 
-/// The matrix (first | second)ᵀ of weights (n, k1) and (n, k2), packed for one_row().
+/// The matrix (first | second)ᵀ of weights (n, k1) and (n, k2), packed for one_row(). A single column stays as it is:
+/// a panel as wide as a register would be many times as large.
 template <class Packed>
 void pack_into(Packed& packed, const Tensor& first, const Tensor& second = {{0, 0}, {}}) {
   using T = typename Packed::value_type;
   const std::size_t n = first.shape[0], k1 = first.shape[1], k2 = second.shape[1];
-  packed.resize(kernels::packed_size<T>(k1 + k2, n));
+  packed.resize(n == 1 ? k1 + k2 : kernels::packed_size<T>(k1 + k2, n));
   if constexpr (std::is_same_v<T, double>)
-    if (k2 == 0) return kernels::pack(true, k1, n, first.values.data(), packed.data());  // as it is
+    if (k2 == 0 && n > 1) return kernels::pack(true, k1, n, first.values.data(), packed.data());  // as it is
   std::vector<T> rows;
   rows.reserve(n * (k1 + k2));
   for (std::size_t row = 0; row < n; ++row)
     for (std::size_t column = 0; column < k1 + k2; ++column)
       rows.push_back(
           static_cast<T>(column < k1 ? first.values[row * k1 + column] : second.values[row * k2 + column - k1]));
-  kernels::pack(true, k1 + k2, n, rows.data(), packed.data());
+  if (n == 1)
+    std::copy(rows.begin(), rows.end(), packed.begin());
+  else
+    kernels::pack(true, k1 + k2, n, rows.data(), packed.data());
 }
 
 /// y = start + x B, for x (k), packed B (k, n) and y (n); `start` may be null for zeros.
 template <class T>
 void one_row(std::size_t n, std::size_t k, const T* x, const T* packed, const T* start, T* y) {
-  kernels::packed_product(1, n, k, x, packed, start, 0, y);
+  if (n > 1) return kernels::packed_product(1, n, k, x, packed, start, 0, y);
+  std::array<T, 16> sums{};  // of which compilers make registers
+  std::size_t at = 0;
+  for (; at + sums.size() <= k; at += sums.size())
+    for (std::size_t lane = 0; lane < sums.size(); ++lane) sums[lane] += x[at + lane] * packed[at + lane];
+  for (std::size_t lane = 0; at < k; ++at, ++lane) sums[lane] += x[at] * packed[at];
+  *y = std::accumulate(sums.begin(), sums.end(), start ? *start : T(0));
 }
 
 /// Appends a tensor, or `size` zeros for one that is not there.

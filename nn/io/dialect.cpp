@@ -267,6 +267,10 @@ void require_dialect(std::string_view bytes, Dialect wanted, const dialects::Inp
                       "; read it as " + name(found));
 }
 
+void require_free_names(const Metadata& metadata, const std::string& who) {
+  if (const std::string fault = reserved_fault(metadata); !fault.empty()) throw ValueError(who + ": " + fault);
+}
+
 Network completed(Network network, Dialect dialect, const ExportOptions& options, const std::string& who) {
   if (!(options.sample_rate >= 0) || std::isinf(options.sample_rate))
     throw ValueError(who + ": sample_rate is " + std::to_string(options.sample_rate) + ", and must be a number of Hz");
@@ -274,6 +278,7 @@ Network completed(Network network, Dialect dialect, const ExportOptions& options
   if (options.sample_rate > 0 || options.metadata.contains(rate_note)) network.sample_rate = options.sample_rate;
   for (const auto& [key, value] : options.metadata) network.metadata[key] = value;
   take_sample_rate<ValueError>(network, who);
+  require_free_names(network.metadata, who);
   if (dialect != Dialect::nam && network.sample_rate > 0) network.metadata[rate_note] = network.sample_rate;
   if (options.zero_state)
     for (Layer& layer : network.layers)
@@ -368,6 +373,7 @@ void save_weights(const Weights& weights, Dialect dialect, const std::filesystem
     Weights noted = weights;
     for (const auto& [key, value] : options.metadata) noted.metadata[key] = value;
     if (options.sample_rate > 0) noted.metadata[rate_note] = options.sample_rate;
+    require_free_names(noted.metadata, who);
     return replace_file(path, write_weights(noted, dialect, who));
   }
   Network network;

@@ -227,9 +227,13 @@ std::vector<std::string> faults(const Network& network, Dtype dtype) {
     result.add(std::to_string(network.skip) + " inputs are added to the outputs, and there are " +
                std::to_string(network.input_size()) + " inputs and " + std::to_string(network.output_size()) +
                " outputs");
-  for (const double gain : {network.input_gain_db, network.output_gain_db})
-    if (!std::isfinite(gain) || gain > 770)  // where 10^(dB / 20) is no float any more
-      result.add("a gain is " + std::to_string(gain) + " dB");
+  for (const double gain : {network.input_gain_db, network.output_gain_db}) {
+    // Where 10^(dB / 20) is no float any more, or one that has lost digits.
+    const bool lost = gain > 770 || (dtype == Dtype::float32 && gain < -758);
+    if (!std::isfinite(gain) || lost)
+      result.add("a gain is " + std::to_string(gain) + " dB" +
+                 (lost ? ", a factor that float32 does not hold; multiply the weights by it" : ""));
+  }
   if (!std::isfinite(network.sample_rate)) result.add("the sample rate is not finite");
   result.check_metadata(network.metadata);
   result.check_self_test(network.self_test, network.dtype);

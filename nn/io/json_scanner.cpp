@@ -214,19 +214,14 @@ std::optional<JsonScanner::Damage> JsonScanner::damage_of_bytes() {
   if (text_.starts_with("PK\x03\x04")) refuse("it is a PyTorch checkpoint or another archive, not JSON");
   if (text_.starts_with("\x89HDF")) refuse("it is a Keras (HDF5) model, not JSON");
   bool quoted = false, escaped = false;
-  std::size_t length = 0;  // of the number or the text at hand
+  std::size_t length = 0;  // of the number at hand
   for (std::size_t k = 0; k < text_.size(); ++k) {
     const char c = text_[k];
     if (c == '\0') return Damage{k, k + 1, "NUL, which a text does not contain"};
-    length = quoted || in_number(c) ? length + 1 : 0;
-    if (c == '"' && !escaped) {
-      quoted = !quoted;
-      length = 0;
-    }
+    if (c == '"' && !escaped) quoted = !quoted;
     escaped = quoted && c == '\\' && !escaped;
-    if (quoted && length > max_text)
-      return Damage{k - length, k + 1, "a text of more than " + std::to_string(max_text) + " bytes"};
-    if (!quoted && length > max_digits)
+    length = !quoted && in_number(c) ? length + 1 : 0;
+    if (length > max_digits)
       return Damage{k + 1 - length, k + 1, "a number of more than " + std::to_string(max_digits) + " characters"};
   }
   return {};

@@ -11,12 +11,9 @@
 
 namespace nn::io {
 
-/// The longest text, in bytes between its quotes. (An error inside a text makes the parser copy it about six times.)
-inline constexpr std::size_t max_text = 1 << 16;
-
 /// The base of a reader: scan() calls the events in the order of the text. What the parser of nlohmann/json refuses, or
-/// would let pass though it is damage (NUL, a byte order mark), or would choke on (numbers of 10^5 digits, endless
-/// texts, lists a million deep), is a FormatError that names the byte and the JSON pointer.
+/// would let pass though it is damage (NUL, a byte order mark), or would choke on (numbers of 10^5 digits, lists a
+/// million deep), is a FormatError that names the byte and the JSON pointer.
 class JsonScanner {
  public:
   enum class Container { object, list };

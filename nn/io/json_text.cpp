@@ -15,15 +15,11 @@ using autograd::ValueError;
 
 std::string text_fault(const std::string& text) {
   using nlohmann::json;
-  const json value = text;
-  const std::string result = value.dump(-1, ' ', false, json::error_handler_t::replace);
   try {
-    value.dump();
+    json(text).dump();
   } catch (const json::exception&) {
-    return result + " is not UTF-8";
+    return '"' + shown(text) + "\" is not UTF-8";
   }
-  if (result.size() - 2 > max_text)
-    return result.substr(0, 80) + "... has more than " + std::to_string(max_text) + " bytes";
   return "";
 }
 

@@ -9,7 +9,7 @@
 
 namespace nn::io {
 
-/// What keeps a text out of a file: it is not UTF-8, or has more than max_text bytes. Empty if nothing does.
+/// What keeps a text out of a file: that it is not UTF-8. Empty if nothing does.
 std::string text_fault(const std::string& text);
 
 /// The text in quotes. Throws ValueError, which begins with `who`, for a text_fault().

@@ -260,19 +260,27 @@ class TreeReader : JsonScanner {
     float value = 0;
     const std::errc error = std::from_chars(number.text.data(), number.text.data() + number.text.size(), value).ec;
     if (error != std::errc()) value = static_cast<float>(number.value());  // beyond the range of a float, up or down
-    if (number.text.size() > 9 && guessed_ && digits(number.text) > 9 && number.value() != static_cast<double>(value))
-      throw NotFloats();
+    if (guessed_ && !is_float_text(number, value)) throw NotFloats();
     if (!std::isfinite(value)) fail("the number is too large for float32");
     return value;
   }
 
-  static std::size_t digits(std::string_view number) {
-    number = number.substr(0, number.find_first_of("eE"));
-    const std::size_t first = number.find_first_not_of("-0.");
-    if (first == std::string_view::npos) return 0;
-    std::size_t count = 0;
-    for (const char c : number.substr(first)) count += c != '.';
-    return count;
+  /// Whether the text is that of the nearest float: its value, or its value rounded to the digits of the text, of which
+  /// a float needs at most 9.
+  static bool is_float_text(const Number& number, float nearest) {
+    const double value = number.value(), distance = std::abs(value - static_cast<double>(nearest));
+    if (distance == 0) return true;
+    const std::string_view digits = number.text.substr(0, number.text.find_first_of("eE"));
+    const std::size_t first = digits.find_first_not_of("-0."), last = digits.find_last_not_of("0.");
+    const std::size_t point = std::min(digits.find('.'), digits.size());
+    if (first == std::string_view::npos || last - first + 1 - (first < point && point < last) > 9) return false;
+    int exponent = 0;
+    if (digits.size() < number.text.size()) {
+      const std::size_t sign = number.text[digits.size() + 1] == '+';  // which from_chars does not take
+      std::from_chars(digits.data() + digits.size() + 1 + sign, number.text.data() + number.text.size(), exponent);
+    }
+    const int place = exponent + static_cast<int>(point) - static_cast<int>(last) - (last < point);
+    return distance <= 0.5000001 * std::pow(10, place);
   }
 
   Arena& arena_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <string_view>
 
 #include "autograd/error.hpp"
 #include "nn/io/json_scanner.hpp"
@@ -21,37 +22,65 @@ constexpr std::size_t max_self_tests = 24;    // orders that are run
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// Less, equal or greater: numbers as numbers, everything else letter by letter. `by_number` is set to whether that was
-/// decided by a number.
-int compare(const std::string& a, const std::string& b, bool& by_number) {
+/// How two names compare: numbers as numbers, everything else letter by letter.
+struct Comparison {
+  int sign = 0;            ///< less, equal or greater
+  std::size_t common = 0;  ///< so many letters and numbers, at the beginning, are the same
+  bool numbers = false;    ///< what differs after them are two numbers
+};
+
+Comparison compare(std::string_view a, std::string_view b) {
   std::size_t i = 0, j = 0;
-  by_number = false;
-  while (i < a.size() && j < b.size()) {
+  Comparison result;
+  for (; i < a.size() && j < b.size(); ++result.common) {
     if (!is_digit(a[i]) || !is_digit(b[j])) {
-      if (a[i] != b[j]) return static_cast<unsigned char>(a[i]) < static_cast<unsigned char>(b[j]) ? -1 : 1;
-      ++i, ++j;
-      continue;
+      const auto left = static_cast<unsigned char>(a[i++]), right = static_cast<unsigned char>(b[j++]);
+      if (left == right) continue;
+      result.sign = left < right ? -1 : 1;
+      return result;
     }
-    const auto number = [](const std::string& text, std::size_t& at) {
+    const auto number = [](std::string_view text, std::size_t& at) {
       while (at < text.size() && text[at] == '0') ++at;
       const std::size_t first = at;
       while (at < text.size() && is_digit(text[at])) ++at;
       return text.substr(first, at - first);
     };
-    const std::string left = number(a, i), right = number(b, j);
+    const std::string_view left = number(a, i), right = number(b, j);
     if (left == right) continue;
-    by_number = true;
-    if (left.size() != right.size()) return left.size() < right.size() ? -1 : 1;
-    return left < right ? -1 : 1;
+    const bool less = left.size() != right.size() ? left.size() < right.size() : left < right;
+    result.sign = less ? -1 : 1;
+    result.numbers = true;
+    return result;
   }
-  if (i == a.size() && j == b.size()) return 0;
-  // "dense" and "dense_1": the first of several often has no number.
-  const std::string& rest = i == a.size() ? b : a;
-  std::size_t at = i == a.size() ? j : i;
-  if (rest[at] == '_' || rest[at] == '.') ++at;
-  by_number = at < rest.size() && std::all_of(rest.begin() + static_cast<std::ptrdiff_t>(at), rest.end(), is_digit);
-  return i == a.size() ? -1 : 1;
+  result.sign = i < a.size() ? 1 : j < b.size() ? -1 : 0;
+  return result;
 }
+
+bool less(const std::string& a, const std::string& b) { return compare(a, b).sign < 0; }
+
+/// What a name is compared by.
+struct Name {
+  std::size_t length = 0;  ///< letters and numbers
+  std::size_t stem = 0;    ///< of these, before a number at the end and the '_' or '.' before that
+  std::size_t number = 0;  ///< of these, before that number
+
+  explicit Name(std::string_view text) {
+    std::size_t last = 0;  // where the last one begins
+    for (std::size_t at = 0; at < text.size(); ++length) {
+      last = at++;
+      while (is_digit(text[last]) && at < text.size() && is_digit(text[at])) ++at;
+    }
+    stem = number = length;
+    if (length == 0 || !is_digit(text[last])) return;
+    stem = number = length - 1;
+    if (last > 0 && (text[last - 1] == '_' || text[last - 1] == '.')) --stem;
+  }
+
+  /// Whether that name, which begins with this one, is this one with a number: the first of several often has none.
+  bool counted_by(const Name& longer) const {
+    return length < longer.length && (length == longer.stem || length == longer.number);
+  }
+};
 
 /// The orders in which parts are chained, up to `most` of them; `complete` is whether there are no others.
 class Search {
@@ -60,13 +89,7 @@ class Search {
       : parts_(parts), most_(most), used_(parts.size()), before_(parts.size()), after_(parts.size()) {
     if (parts.size() > max_parts) return;
     for (std::size_t k = 0; k < parts.size(); ++k) readers_[parts[k].input_size].push_back(k);
-    if (by_number)
-      for (std::size_t a = 0; a < parts.size(); ++a)
-        for (std::size_t b = 0; b < parts.size(); ++b)
-          if (numbered_before(parts[a].name, parts[b].name)) {
-            after_[a].push_back(b);
-            ++before_[b];
-          }
+    if (by_number) compare_numbers();
     run();
   }
 
@@ -74,6 +97,32 @@ class Search {
   bool complete() const { return complete_; }
 
  private:
+  /// What comes before what. Names are long, so they are not compared by pairs: two of the sorted names have in common
+  /// what all neighbours between them have.
+  void compare_numbers() {
+    Indices sorted(parts_.size());
+    std::iota(sorted.begin(), sorted.end(), std::size_t{0});
+    std::sort(sorted.begin(), sorted.end(),
+              [this](std::size_t a, std::size_t b) { return less(parts_[a].name, parts_[b].name); });
+    std::vector<Name> names;
+    std::vector<Comparison> to_next;
+    for (std::size_t k = 0; k < sorted.size(); ++k) {
+      names.emplace_back(parts_[sorted[k]].name);
+      if (k > 0) to_next.push_back(compare(parts_[sorted[k - 1]].name, parts_[sorted[k]].name));
+    }
+    for (std::size_t a = 0; a < sorted.size(); ++a) {
+      Comparison all{0, std::size_t(-1), true};
+      for (std::size_t b = a + 1; b < sorted.size(); ++b) {
+        const Comparison& last = to_next[b - 1];
+        if (last.common <= all.common)
+          all = {0, last.common, last.numbers && (last.common < all.common || all.numbers)};
+        if (all.common == names[a].length ? !names[a].counted_by(names[b]) : !all.numbers) continue;
+        after_[sorted[a]].push_back(sorted[b]);
+        ++before_[sorted[b]];
+      }
+    }
+  }
+
   /// Depth first, without recursion: a file decides how deep.
   void run() {
     Indices everything(parts_.size());
@@ -138,12 +187,11 @@ std::string list(const std::vector<Part>& parts, const Indices& order) {
 }
 
 Indices wanted_order(const std::vector<Part>& parts, const std::vector<std::string>& wanted) {
+  std::map<std::string_view, std::size_t> left;
+  for (std::size_t k = 0; k < parts.size(); ++k) left.emplace(parts[k].name, k);
   Indices result;
-  for (const std::string& name : wanted) {
-    const auto found = std::find_if(parts.begin(), parts.end(), [&](const Part& part) { return part.name == name; });
-    const auto index = static_cast<std::size_t>(found - parts.begin());
-    if (found != parts.end() && std::find(result.begin(), result.end(), index) == result.end()) result.push_back(index);
-  }
+  for (const std::string& name : wanted)
+    if (const auto part = left.extract(name)) result.push_back(part.mapped());
   if (result.size() == parts.size() && wanted.size() == parts.size()) return result;
   Indices file(parts.size());
   std::iota(file.begin(), file.end(), std::size_t{0});
@@ -153,15 +201,18 @@ Indices wanted_order(const std::vector<Part>& parts, const std::vector<std::stri
 }  // namespace
 
 bool numbered_before(const std::string& a, const std::string& b) {
-  bool by_number = false;
-  return compare(a, b, by_number) < 0 && by_number;
+  const Comparison both = compare(a, b);
+  const Name first(a), second(b);
+  return both.sign < 0 && (both.common == first.length ? first.counted_by(second) : both.numbers);
 }
 
 bool sorted_by_name(const std::vector<std::string>& names) {
-  bool by_number = false;
-  return std::is_sorted(names.begin(), names.end()) ||
-         std::is_sorted(names.begin(), names.end(),
-                        [&](const std::string& a, const std::string& b) { return compare(a, b, by_number) < 0; });
+  if (std::is_sorted(names.begin(), names.end()) || std::is_sorted(names.begin(), names.end(), less)) return true;
+  std::vector<std::string> folded = names;
+  for (std::string& name : folded)
+    for (char& c : name)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return std::is_sorted(folded.begin(), folded.end()) || std::is_sorted(folded.begin(), folded.end(), less);
 }
 
 bool chained(const std::vector<Part>& parts, const std::vector<std::size_t>& order) {

@@ -27,7 +27,8 @@ bool chained(const std::vector<Part>& parts, const std::vector<std::size_t>& ord
 /// `layers.10`, `dense` before `dense_1`.
 bool numbered_before(const std::string& a, const std::string& b);
 
-/// Whether names are sorted, letter by letter or by number: then their order is not that of a model.
+/// Whether names are sorted, letter by letter or by number, with or without regard to capitals: then their order is not
+/// that of a model.
 bool sorted_by_name(const std::vector<std::string>& names);
 
 /// `wanted`, if that is given; the file's order, unless it is one of names; the only order in which the parts are

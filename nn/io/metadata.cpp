@@ -29,4 +29,11 @@ std::optional<double> MetadataValue::number() const {
   return value;
 }
 
+std::string reserved_fault(const Metadata& metadata) {
+  for (const char* const key : {"modules", "self_test"})
+    if (metadata.contains(key))
+      return std::string("metadata ") + key + ": files keep something else under that name; give the note another one";
+  return "";
+}
+
 }  // namespace nn::io

@@ -48,4 +48,8 @@ class MetadataValue {
 /// At most 1000 notes, in UTF-8.
 using Metadata = std::map<std::string, MetadataValue>;
 
+/// What keeps notes out of files: one has a name under which some files have something else beside their notes. Empty
+/// if nothing does.
+std::string reserved_fault(const Metadata& metadata);
+
 }  // namespace nn::io

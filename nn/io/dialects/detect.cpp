@@ -3,6 +3,8 @@
 #include <set>
 
 #include "nn/io/dialects/dialects.hpp"
+#include "nn/io/dialects/onnx/fields.hpp"
+#include "nn/io/dialects/onnx/protobuf.hpp"
 #include "nn/io/json_scanner.hpp"
 
 namespace nn::io::dialects {
@@ -41,11 +43,28 @@ class KeysAtTop : JsonScanner {
   std::size_t depth_ = 0;
 };
 
+/// Whether it is a message with the fields of an ONNX model, in any order, among them a graph.
+bool is_onnx_model(std::string_view bytes) {
+  constexpr int last_field = 32;  // far more than there are
+  bool has_graph = false;
+  try {
+    onnx::Field field;
+    for (onnx::Fields fields(bytes); fields.next(field);) {
+      if (field.number > last_field) return false;
+      has_graph = has_graph || (field.number == onnx::model::graph && field.wire == onnx::Wire::bytes);
+    }
+  } catch (const onnx::Refusal&) {
+    return false;
+  }
+  return has_graph;
+}
+
 }  // namespace
 
 Likeness likeness(std::string_view bytes, const std::string& source) {
   if (bytes.size() > 8 && bytes[7] == '\0' && bytes[8] == '{') return {Dialect::safetensors};
-  if (bytes.starts_with('\x08')) return {Dialect::onnx};
+  // Most begin with their version, which tells them even where the rest is damaged.
+  if (bytes.starts_with('\x08') || is_onnx_model(bytes)) return {Dialect::onnx};
   if (bytes.starts_with("PK\x03\x04")) return {{}, "a PyTorch checkpoint or another archive"};
   if (bytes.starts_with("\x89HDF")) return {{}, "a Keras (HDF5) model"};
   KeysAtTop keys(source, bytes);

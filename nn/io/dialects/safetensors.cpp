@@ -8,6 +8,7 @@
 
 #include "nn/io/dialects/dialects.hpp"
 #include "nn/io/json_scanner.hpp"
+#include "nn/io/layer_order.hpp"
 
 namespace nn::io::dialects {
 
@@ -54,18 +55,27 @@ constexpr Type types[]{
 
 struct Entry {
   std::string name;
-  std::size_t begin, end, size;  ///< of an element
+  std::size_t begin, end;
+  const Type* type;
 };
 
-/// The format's own library puts arrays in the order of their types, and of their names in each: that says no more of
-/// the order of a model than names alone do, so by name they are put.
-void undo_order_by_type(const std::vector<Entry>& entries, Weights& weights) {
+bool by_place(const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; }
+
+/// Whether arrays stand in the order of their types, and of their names in each, as the format's own library puts them.
+bool ordered_by_type(const std::vector<Entry>& entries) {
   for (std::size_t first = 0; first < entries.size();) {
     std::vector<std::string> names;
-    for (const std::size_t size = entries[first].size; first < entries.size() && entries[first].size == size; ++first)
+    for (const Type* const type = entries[first].type; first < entries.size() && entries[first].type == type; ++first)
       names.push_back(entries[first].name);
-    if (!std::is_sorted(names.begin(), names.end())) return;
+    if (!sorted_by_name(names)) return false;
   }
+  return true;
+}
+
+/// An order of types, and a header in another order than the data, say no more of the order of a model than names alone
+/// do, so by name they are put.
+void undo_foreign_order(const std::vector<Entry>& entries, Weights& weights) {
+  if (std::is_sorted(entries.begin(), entries.end(), by_place) && !ordered_by_type(entries)) return;
   std::sort(weights.tensors.begin(), weights.tensors.end(),
             [](const auto& a, const auto& b) { return a.first < b.first; });
 }
@@ -75,6 +85,8 @@ void undo_order_by_type(const std::vector<Entry>& entries, Weights& weights) {
 std::string write_safetensors(const Weights& weights, const std::string& who) {
   const bool is_float = weights.dtype == Dtype::float32;
   const std::size_t size = is_float ? 4 : 8;
+  if (weights.find("__metadata__"))
+    throw autograd::ValueError(who + ": a parameter is called __metadata__, which are the notes of a safetensors file");
   std::string header = "{";
   Metadata metadata = weights.metadata;
   const auto note = [&](const char* key, JsonWriter json) {
@@ -175,7 +187,7 @@ Weights read_safetensors(const Input& input) {
                    " for each element of shape " + to_string(Shape(shape.begin(), shape.end())));
       continue;
     }
-    entries.push_back({name, range[0], range[1], type->size});
+    entries.push_back({name, range[0], range[1], type});
     Tensor tensor{Shape(shape.begin(), shape.end()), {}};
     tensor.values.reserve(tensor.shape.elements());
     if (type->size == 8) weights.dtype = Dtype::float64;
@@ -188,9 +200,8 @@ Weights read_safetensors(const Input& input) {
     weights.tensors.emplace_back(name, std::move(tensor));
   }
   document.finish();
-  undo_order_by_type(entries, weights);
-  std::sort(entries.begin(), entries.end(),
-            [](const Entry& a, const Entry& b) { return a.begin != b.begin ? a.begin < b.begin : a.end < b.end; });
+  undo_foreign_order(entries, weights);
+  std::sort(entries.begin(), entries.end(), by_place);
   std::size_t end = 0;
   for (const Entry& entry : entries) {
     if (entry.begin != end)

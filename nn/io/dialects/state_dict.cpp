@@ -42,6 +42,10 @@ std::vector<std::pair<std::string, Description>> read_modules(const JsonNode& li
 
 std::string write_state_dict(const Weights& weights, const std::string& who) {
   JsonWriter json(who);
+  for (const char* const key : {"modules", "self_test", "metadata"})
+    if (weights.find(key))
+      throw autograd::ValueError(who + ": a parameter is called " + key +
+                                 ", which is no name of an array in a state dict; write native");
   json.object();
   for (const auto& [name, tensor] : weights.tensors) json.key(name).tensor(name, tensor, weights.dtype);
   if (const auto modules = untold_by_names(weights); !modules.empty()) write_modules(json.key("modules"), modules);

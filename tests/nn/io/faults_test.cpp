@@ -1,11 +1,15 @@
 // One check before any writer and after any reader, and the order of layers that a file has by name.
 #include "nn/io/faults.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <ctime>
 #include <functional>
 #include <limits>
+#include <random>
+#include <set>
 
 #include "autograd/error.hpp"
 #include "catch.hpp"
@@ -68,7 +72,6 @@ TEST_CASE("what no file may have is refused before any writer, and all of it in 
       {"\"a\xE2\x80\xAE\" has characters that can not be printed",
        [](Network& n) { n.layers[0].name = "a\xE2\x80\xAE"; }},
       {"is not UTF-8", [](Network& n) { n.layers[0].name = "a\xFF"; }},
-      {"has more than 65536 bytes", [](Network& n) { n.layers[0].name = std::string(70000, 'a'); }},
       {"lstm has 0 directions, expected 1 or 2", [](Network& n) { n.layers[0].directions.clear(); }},
       {"linear has 2 directions, expected 1", [](Network& n) { n.layers[1].directions.emplace_back(); }},
       {"both must be at most 1000000000", [](Network& n) { n.layers[0].size = std::size_t(1) << 62; }},
@@ -248,6 +251,88 @@ TEST_CASE("shapes tell the order, or the file is refused unless the order is giv
   CHECK_THAT(nn::io::read(tested).notes.at(0), ContainsSubstring("passes the file's self-test"));
   // The order of a file that is not sorted is that of the model.
   CHECK(order_of_layers(nn::io::read(state_dict({{"b", {4, 4}}, {"a", {4, 4}}, {"c", {4, 4}}}))) == "b,a,c");
+}
+
+TEST_CASE("capitals do not make an order") {
+  const auto same = std::pair(3, 3);
+  CHECK(sorted_by_name({"dense.bias", "dense.weight", "LSTM.bias"}));
+  CHECK(sorted_by_name({"a2", "B10", "b20"}));
+  CHECK_FALSE(sorted_by_name({"LSTM.bias", "dense.weight", "dense.bias"}));
+  CHECK_THROWS_WITH(nn::io::read(state_dict({{"dense", same}, {"LSTM", same}})),
+                    ContainsSubstring("do not tell in which order"));
+  CHECK(order_of_layers(nn::io::read(state_dict({{"dense", {4, 3}}, {"LSTM", {3, 4}}, {"out", {3, 1}}}))) ==
+        "LSTM,dense,out");
+}
+
+TEST_CASE("the order of a safetensors file is that of the model, unless its writer sorts") {
+  struct Array {
+    std::string name, type;
+    std::size_t begin, end;
+  };
+  const auto file = [](const std::vector<Array>& arrays) {
+    std::string header = "{";
+    std::size_t size = 0;
+    for (const Array& array : arrays) {
+      header += (header.size() > 1 ? "," : "") + ('"' + array.name) + R"(":{"dtype":")" + array.type +
+                R"(","shape":[2,2],"data_offsets":[)" + std::to_string(array.begin) + "," + std::to_string(array.end) +
+                "]}";
+      size = std::max(size, array.end);
+    }
+    header += "}";
+    const std::uint64_t length = header.size();
+    return std::string(reinterpret_cast<const char*>(&length), 8) + header + std::string(size, '\0');
+  };
+  using Arrays = std::vector<Array>;
+  CHECK(order_of_layers(nn::io::read(file({{"c.weight", "F32", 0, 16}, {"a.weight", "F32", 16, 32}}))) == "c,a");
+  for (const Arrays& arrays :
+       {Arrays{{"out.weight", "BF16", 0, 8}, {"fc.weight", "F16", 8, 16}, {"lstm.weight", "F16", 16, 24}},
+        Arrays{{"out.weight", "F32", 0, 16}, {"fc.weight", "F16", 16, 24}, {"lstm.weight", "F16", 24, 32}},
+        Arrays{{"c.weight", "F32", 32, 48}, {"a.weight", "F32", 0, 16}, {"b.weight", "F32", 16, 32}}}) {
+    INFO(arrays[0].name);
+    CHECK_THROWS_WITH(nn::io::read(file(arrays)), ContainsSubstring("do not tell in which order"));
+  }
+}
+
+TEST_CASE("the orders of long names take no time") {
+  const std::string sevens = [] {
+    std::string text;
+    for (int k = 0; k < 1000; ++k) text += "7.";
+    return text;
+  }();
+  std::vector<std::pair<std::string, std::pair<int, int>>> layers;
+  for (int k = 0; k < 900; ++k) layers.push_back({sevens + std::to_string(k), {1, 1}});
+  std::sort(layers.begin(), layers.end());
+  const std::string text = state_dict(layers);
+  const std::clock_t start = std::clock();
+  CHECK(nn::io::read(text).layers[10].name == sevens + "10");
+  CHECK(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC < 2);
+}
+
+TEST_CASE("orders by number are those of every pair of names") {
+  std::mt19937_64 random(3);
+  const auto pick = [&](const std::string& letters) { return letters[random() % letters.size()]; };
+  for (int round = 0; round < 300; ++round) {
+    std::set<std::string> names;
+    while (names.size() < 6) {
+      std::string name;
+      for (std::size_t k = 1 + random() % 4; k-- > 0;) name += pick("a_012");
+      names.insert(name);
+    }
+    std::vector<Part> parts;
+    for (const std::string& name : names) parts.push_back({name, 1, 1});
+    std::vector<std::size_t> order{0, 1, 2, 3, 4, 5};
+    std::vector<std::vector<std::size_t>> fitting;
+    do {
+      bool fits = true;
+      for (std::size_t b = 0; b < order.size(); ++b)
+        for (std::size_t a = 0; a < b; ++a) fits = fits && !numbered_before(parts[order[b]].name, parts[order[a]].name);
+      if (fits && fitting.size() < 2) fitting.push_back(order);
+    } while (std::next_permutation(order.begin(), order.end()));
+    if (fitting.size() == 1)
+      CHECK(order_of(parts, true, {}, {}).parts == fitting[0]);
+    else
+      CHECK_THROWS_AS(order_of(parts, true, {}, {}), ValueError);
+  }
 }
 
 TEST_CASE("very many layers in no order take no time") {

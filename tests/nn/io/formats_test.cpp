@@ -273,6 +273,26 @@ TEST_CASE("files of doubles stay doubles, and floats take 12 bytes a number") {
   CHECK(read_back.layers[0].directions[0].weight_ih.values[0] == static_cast<double>(0.1f));
 }
 
+TEST_CASE("without a type, numbers are floats if each is one, or the text of one") {
+  const auto read = [](const std::string& number) { return nn::io::read(R"({"a.weight": [[0.5, )" + number + "]]}"); };
+  for (const char* const number :
+       {"0.1", "-0.1", "0.10000000149011612", "16777216", "16777218.0", "123456790.0", "1e-45", "1.17549435e-38",
+        "3.4028235e+38", "3.4028234663852886e38", "0.30000001", "0.10000000", "0", "-0.0", "7.038531E-26"}) {
+    INFO(number);
+    CHECK(read(number).dtype == Dtype::float32);
+  }
+  for (const char* const number : {"16777217", "-16777217.0", "100000001", "1.00000001", "1e-300", "-1e-46", "1e300",
+                                   "3.5e38", "0.12345678901234566", "8.589973e9"}) {
+    INFO(number);
+    const Network network = read(number);
+    CHECK(network.dtype == Dtype::float64);
+    CHECK(network.layers[0].directions[0].weight_ih.values[1] == std::stod(number));
+  }
+  CHECK(nn::io::read(R"({"a.weight": [[1e300, 0.12345678901234566]]})").dtype == Dtype::float64);
+  CHECK_THROWS_WITH(nn::io::read(R"({"a.weight": [[1e300]]})", {}, {.dtype = Dtype::float32}),
+                    ContainsSubstring("too large for float32"));
+}
+
 TEST_CASE("a bare state dict, whatever its prefixes") {
   const Network network = random_network(2, {{lstm, 3, true, 2}, {lstm, 3, true, 2}, {linear, 1}});
   json file = json::parse(text_of(network, Dialect::state_dict));

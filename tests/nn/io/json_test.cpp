@@ -364,9 +364,8 @@ TEST_CASE("what can not be written or told apart is refused") {
 
   refused(Mixed{}, "a.w and b.w are not both float or both double, and a file has one dtype");
 
-  const std::string longest(nn::io::max_text, 'x');
-  CHECK(from_json_text(none, to_json_text(none, {.metadata = {{"", longest}}})).at("") == longest);
-  refused(none, '"' + std::string(79, 'x') + "... has more than 65536 bytes", {.metadata = {{"", longest + "x"}}});
+  const std::string history(100000, 'x');
+  CHECK(from_json_text(none, to_json_text(none, {.metadata = {{"", history}}})).at("") == history);
 
   struct Twice : Small<float> {
     nn::Description describe() const { return {"Twice", {{"size", 1}, {"size", 2}}}; }

@@ -164,3 +164,19 @@ TEST_CASE("a sample rate or a note of RTNeural's and AIDA-X's that is null says 
                ContainsSubstring("is a, and in metadata b; keep one of them"));
   }
 }
+
+TEST_CASE("no note takes the place of what files keep beside their notes") {
+  const Network network = random_network(1, {{lstm, 8}, {linear, 1}});
+  for (const std::string key : {"self_test", "modules"}) {
+    json file = saved_as(network, Dialect::rtneural);
+    file["metadata"][key] = "a note";
+    const Network noted = nn::io::read(file.dump());
+    const auto fault = ContainsSubstring(": metadata " + key + ": files keep something else under that name");
+    for (const Dialect dialect : {Dialect::native, Dialect::state_dict, Dialect::rtneural, Dialect::nam, Dialect::keras,
+                                  Dialect::onnx, Dialect::safetensors}) {
+      INFO(name(dialect) << ", " << key);
+      CHECK_THROWS_WITH(nn::io::write(noted, dialect, "m"), fault);
+      CHECK_THROWS_WITH(nn::io::write(network, dialect, "m", {.metadata = {{key, "a note"}}}), fault);
+    }
+  }
+}

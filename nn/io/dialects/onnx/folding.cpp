@@ -301,6 +301,7 @@ Constant Folding::sliced(const Constant& x, std::size_t axis, std::int64_t from,
 
 Constant Folding::gathered(const Constant& x, std::size_t axis, const Constant& indices) {
   if (indices.rank() > 1) throw Refusal("indices of more than one axis");
+  spend(indices.stored, sizeof(std::int64_t));  // which are read, even where nothing is gathered
   const std::vector<std::int64_t> places = known_numbers(indices, "its indices");
   const Extent extent = x.shape[axis];
   if (!extent.known()) throw Refusal("it takes a part of an axis whose length is not known");
@@ -310,9 +311,10 @@ Constant Folding::gathered(const Constant& x, std::size_t axis, const Constant& 
   std::visit(
       [&](const auto& from) {
         std::decay_t<decltype(from)> elements;
-        elements.reserve(spend(result.stored, sizeof from[0]));
+        const std::size_t size = spend(result.stored, sizeof from[0]);
+        elements.reserve(size);
         const std::size_t outer = x.stored.elements(0, axis), inner = x.stored.elements(axis + 1, x.rank());
-        for (std::size_t row = 0; row < outer; ++row)
+        for (std::size_t row = 0; elements.size() < size && row < outer; ++row)
           for (const std::int64_t place : places) {
             if (place < -extent.factor || place >= extent.factor)
               throw Refusal("index " + std::to_string(place) + " of an axis of " + std::to_string(extent.factor));
@@ -350,7 +352,8 @@ Constant Folding::joined(const std::vector<Constant>& parts, std::size_t axis) {
   std::visit(
       [&](const auto& first) {
         std::decay_t<decltype(first)> elements;
-        elements.reserve(spend(stored, sizeof first[0]));
+        const std::size_t size = spend(stored, sizeof first[0]);
+        elements.reserve(size);
         std::vector<Constant> whole;
         for (const Constant& part : parts) {
           Shape shape = stored;
@@ -358,12 +361,12 @@ Constant Folding::joined(const std::vector<Constant>& parts, std::size_t axis) {
           whole.push_back(materialized(part, shape));
         }
         const std::size_t outer = stored.elements(0, axis), inner = stored.elements(axis + 1, stored.rank());
-        for (std::size_t row = 0; row < outer; ++row)
+        for (std::size_t row = 0; elements.size() < size && row < outer; ++row)
           for (const Constant& part : whole) {
             const auto& from = std::get<std::decay_t<decltype(first)>>(*part.elements);
-            const std::size_t size = part.stored[axis] * inner;
-            const auto begin = from.begin() + static_cast<std::ptrdiff_t>(row * size);
-            elements.insert(elements.end(), begin, begin + static_cast<std::ptrdiff_t>(size));
+            const std::size_t block = part.stored[axis] * inner;
+            const auto begin = from.begin() + static_cast<std::ptrdiff_t>(row * block);
+            elements.insert(elements.end(), begin, begin + static_cast<std::ptrdiff_t>(block));
           }
         result.elements = share(std::move(elements));
       },

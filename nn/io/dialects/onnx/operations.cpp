@@ -99,6 +99,7 @@ Value Operations::cast(const Call& call) {
   const Value& x = call.value(0);
   if (call.node.op == "Identity") return x;
   const std::int64_t type = call.node.integer("to").value_or(0);
+  call.node.integer("saturate");  // which means something for numbers of 8 bits alone
   if (x.signal ? type != static_cast<std::int64_t>(row_.type()) : type_width(type) == 0)
     throw Refusal("a cast to " + type_name(type) + " can not be converted");
   return x.signal ? x : Value{folding_.cast(*x.constant, static_cast<Type>(type))};

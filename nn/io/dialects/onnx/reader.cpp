@@ -180,7 +180,7 @@ void Graph::collect_input(std::string_view bytes) {
     Extent length = Extent::length(lengths.size());
     Field part;
     for (Fields parts(field.text()); parts.next(part);)
-      if (part.number == dim::value) length = {part.integer()};
+      if (part.number == dim::value && part.integer() != -1) length = {part.integer()};  // -1: open
     if (length.factor < 1) throw Refusal(input + " has an axis of length " + std::to_string(length.factor));
     lengths.push_back(length);
   }

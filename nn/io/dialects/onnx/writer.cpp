@@ -91,6 +91,8 @@ std::vector<Tensor> by_direction(const Layer& layer, Dtype dtype) {
   return result;
 }
 
+// What belongs to a layer is called by its name and a word after a point. No name of a layer has a point here, and
+// nothing else in the graph has one of these words: so nothing clashes, whatever layers are called.
 void add_recurrent(Graph& graph, const Layer& layer, const std::string& name, Dtype dtype) {
   const std::vector<Tensor> tensors = by_direction(layer, dtype);
   const bool both = layer.directions.size() == 2;
@@ -110,12 +112,12 @@ void add_recurrent(Graph& graph, const Layer& layer, const std::string& name, Dt
                graph.constant(name + ".B", tensors[2])},
               attributes);
   // Y is (time, direction, batch, feature).
-  if (!both) return graph.apply("Squeeze", name, {graph.constant(name + ".axes", std::vector<std::int64_t>{1})});
+  if (!both) return graph.apply("Squeeze", name + ".h", {graph.constant(name + ".axes", std::vector<std::int64_t>{1})});
   Message perm;
   perm.add(attribute::name, "perm").add(attribute::type, std::uint64_t(attribute::is_ints));
   for (const std::uint64_t axis : {0, 2, 1, 3}) perm.add(attribute::ints, axis);
   graph.apply("Transpose", name + ".sides", {}, {perm});
-  graph.apply("Reshape", name, {graph.constant(name + ".shape", std::vector<std::int64_t>{0, 0, -1})});
+  graph.apply("Reshape", name + ".h", {graph.constant(name + ".shape", std::vector<std::int64_t>{0, 0, -1})});
 }
 
 void add_linear(Graph& graph, const Layer& layer, const std::string& name, Dtype dtype) {
