@@ -684,7 +684,6 @@ TEST_CASE("ONNX: graphs that are no row of layers, or none at all") {
   check_refused(changed([](Graph& g) { g.shape = {"T", "0", "2"}; }), "an axis of length 0");
   check_refused(changed([](Graph& g) { g.shape = {"T", "-2", "2"}; }), "an axis of length -2");
   CHECK(read(changed([](Graph& g) { g.shape = {"T", "-1", "2"}; })).layers.size() == 2);  // as some write an open one
-  check_refused(changed([](Graph& g) { g.shape = {"1", "B", "2"}; }), "it runs over a time of length 1; export");
   check_refused(changed([](Graph& g) {
                   g.shape = {"T", "B", "3"};
                 }),
@@ -1013,7 +1012,7 @@ TEST_CASE("ONNX: layers may be called what they like") {
   for (const std::string name : {"output", "input", "input_gain", "output_gain", "skip", "skipped", "skip.from"})
     for (const networks::Spec& spec : {networks::Spec{networks::gru, 3}, networks::Spec{networks::gru, 3, true, 2}}) {
       INFO(name);
-      Network network = networks::random_network(7, {{networks::linear, 3}, spec, {networks::linear, 2}});
+      Network network = networks::random_network(3, {{networks::linear, 3}, spec, {networks::linear, 2}});
       network.layers[1].name = name;
       network.skip = 2;
       network.input_gain_db = 3;

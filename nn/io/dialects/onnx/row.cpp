@@ -108,9 +108,7 @@ Signal Row::recurrent(const Signal& x, Layer layer, bool batch_first) {
   require_layers_allowed(x);
   if (x.rank() != 3) throw Refusal("its input has the shape " + to_string(x.shape()) + ", expected three axes");
   const Axis time = x.axes[batch_first ? 1 : 0], batch = x.axes[batch_first ? 0 : 1];
-  if (time.empty() && !batch.empty())
-    throw Refusal("it runs over a time of length 1; export the model with a time that is open or longer");
-  if (time.size() > 1 || (time_ && time != *time_))
+  if (time.size() > 1 || (time.empty() && !batch.empty()) || (time_ && time != *time_))
     throw Refusal("it does not run over one axis of the graph's input as a whole, and the same as all layers");
   require_features(x, layer.input_size);
   time_ = time;
