@@ -930,6 +930,8 @@ T Variable<T>::item() const {
 
 template class Variable<float>;
 template class Variable<double>;
+template Variable<float> beside(Variable<float>, Parameter<float>&, const char*);
+template Variable<double> beside(Variable<double>, Parameter<double>&, const char*);
 template class Tape<float>;
 template class Tape<double>;
 

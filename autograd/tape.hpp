@@ -663,6 +663,11 @@ Tape<T>& tape_of(const char* op, Variable<T> x) {
 }
 
 template <class T>
+Variable<T> beside(Variable<T> x, Parameter<T>& parameter, const char* op) {
+  return tape_of(op, x).parameter(parameter);
+}
+
+template <class T>
 const Shape& Variable<T>::shape() const {
   Tape<T>& tape = tape_of("shape", *this);
   return *tape.slot(tape.check("shape", *this)).shape;

@@ -9,6 +9,8 @@ namespace autograd {
 
 template <class T>
 class Tape;
+template <class T>
+class Parameter;
 
 using SlotId = std::uint32_t;
 
@@ -72,6 +74,11 @@ template <class T>
 Donated<T> donate(Variable<T> x) {
   return {x};
 }
+
+/// A Parameter on the tape of x. Ops that take a Parameter beside a Variable call it. Throws TapeError, naming `op`,
+/// for an x that refers to nothing.
+template <class T>
+Variable<T> beside(Variable<T> x, Parameter<T>& parameter, const char* op = "parameter");
 
 extern template class Variable<float>;
 extern template class Variable<double>;

@@ -6,7 +6,7 @@
 #include "libtorch_training.hpp"
 #include "nn/infer/stream.hpp"
 #include "nn/io/module_weights.hpp"
-#include "nn/lstm.hpp"
+#include "nn/recurrent/lstm.hpp"
 #include "recurrent_problem.hpp"
 #include "rtneural_cell.hpp"
 

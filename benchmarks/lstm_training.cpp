@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "libtorch_training.hpp"
-#include "nn/lstm.hpp"
+#include "nn/recurrent/lstm.hpp"
 #include "onednn_training.hpp"
 #include "wengert_training.hpp"
 

@@ -14,7 +14,7 @@
 #include <stdexcept>
 
 #include "autograd/kernels/gemm.hpp"
-#include "nn/data_parallel.hpp"
+#include "nn/train/data_parallel.hpp"
 
 namespace benchmark {
 

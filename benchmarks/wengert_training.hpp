@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "autograd/autograd.hpp"
-#include "nn/data_parallel.hpp"
-#include "nn/optimizer.hpp"
-#include "nn/recurrent.hpp"
+#include "nn/recurrent/recurrent.hpp"
+#include "nn/train/data_parallel.hpp"
+#include "nn/train/optimizer.hpp"
 #include "recurrent_problem.hpp"
 
 namespace benchmark {

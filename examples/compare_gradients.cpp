@@ -95,9 +95,9 @@ class Comparison {
     x_variable_ = tape_.variable(x_);
     h0_variable_ = tape_.variable(h0_);
     c0_variable_ = tape_.variable(c0_);
-    const auto result = lstm_(x_variable_, {.initial = {h0_variable_, c0_variable_}});
+    const auto result = lstm_(x_variable_, {.initial = {{h0_variable_, c0_variable_}}});
     loss_ = sum(result.output * tape_.constant(output_weights_) + square(result.output) * 0.5) +
-            sum(result.h_n * tape_.constant(h_weights_)) + sum(result.c_n * tape_.constant(c_weights_));
+            sum(result.state.h * tape_.constant(h_weights_)) + sum(result.state.c * tape_.constant(c_weights_));
     tape_.backward(loss_);
     return result.output.copy();
   }

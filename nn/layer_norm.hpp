@@ -2,7 +2,6 @@
 #pragma once
 
 #include "autograd/ops/normalization.hpp"
-#include "autograd/tape.hpp"
 #include "nn/description.hpp"
 #include "nn/module.hpp"
 
@@ -19,10 +18,7 @@ struct LayerNorm {
       : weight(autograd::full<T>({features}, T(1))), bias(autograd::zeros<T>({features})), eps(epsilon) {}
 
   /// Throws ShapeError unless the last axis of x has as many features.
-  autograd::Variable<T> operator()(autograd::Variable<T> x) {
-    autograd::Tape<T>& tape = autograd::tape_of("layer_norm", x);
-    return layer_norm(x, tape.parameter(weight), tape.parameter(bias), eps);
-  }
+  autograd::Variable<T> operator()(autograd::Variable<T> x) { return layer_norm(x, weight, bias, eps); }
 
   Description describe() const { return {"LayerNorm", {{"features", weight.value().shape(0)}, {"eps", eps}}}; }
 

@@ -4,7 +4,6 @@
 #include <optional>
 
 #include "autograd/ops/linear_algebra.hpp"
-#include "autograd/tape.hpp"
 #include "nn/description.hpp"
 #include "nn/initialize.hpp"
 #include "nn/module.hpp"
@@ -25,11 +24,7 @@ struct Linear {
   }
 
   /// (..., out). Throws ShapeError unless the last axis of x has `in` elements.
-  Variable<T> operator()(Variable<T> x) {
-    autograd::Tape<T>& tape = autograd::tape_of("linear", x);
-    if (!bias) return linear(x, tape.parameter(weight));
-    return linear(x, tape.parameter(weight), tape.parameter(*bias));
-  }
+  Variable<T> operator()(Variable<T> x) { return linear(x, weight, bias); }
 
   Description describe() const {
     return {"Linear", {{"in_features", weight.value().shape(1)}, {"out_features", weight.value().shape(0)}}};

@@ -10,7 +10,7 @@ const char* name(Nonlinearity f) {
   return names[static_cast<std::size_t>(f)];
 }
 
-void add_to(Description& description, const GateNonlinearities& f) {
+void add_to(Description& description, const Nonlinearities& f) {
   description.attributes.emplace_back("gate_nonlinearity", name(f.gate));
   description.attributes.emplace_back("candidate_nonlinearity", name(f.candidate));
   description.attributes.emplace_back("hidden_nonlinearity", name(f.hidden));

@@ -187,6 +187,41 @@ WENGERT_INLINE auto operator/(const A& a, const B& b) {
 }
 WENGERT_INLINE auto operator-(const Value auto& x) { return neg(x); }
 
+// A Parameter is on the tape of the other operand.
+
+template <class T>
+Variable<T> operator+(Variable<T> a, Parameter<T>& b) {
+  return a + beside(a, b, "add");
+}
+template <class T>
+Variable<T> operator+(Parameter<T>& a, Variable<T> b) {
+  return beside(b, a, "add") + b;
+}
+template <class T>
+Variable<T> operator-(Variable<T> a, Parameter<T>& b) {
+  return a - beside(a, b, "sub");
+}
+template <class T>
+Variable<T> operator-(Parameter<T>& a, Variable<T> b) {
+  return beside(b, a, "sub") - b;
+}
+template <class T>
+Variable<T> operator*(Variable<T> a, Parameter<T>& b) {
+  return a * beside(a, b, "mul");
+}
+template <class T>
+Variable<T> operator*(Parameter<T>& a, Variable<T> b) {
+  return beside(b, a, "mul") * b;
+}
+template <class T>
+Variable<T> operator/(Variable<T> a, Parameter<T>& b) {
+  return a / beside(a, b, "div");
+}
+template <class T>
+Variable<T> operator/(Parameter<T>& a, Variable<T> b) {
+  return beside(b, a, "div") / b;
+}
+
 // On the tape numbers travel as attributes, not as arrays.
 
 WENGERT_INLINE auto operator+(const Value auto& x, double p) {

@@ -1,6 +1,9 @@
 // Matrix products.
 #pragma once
 
+#include <optional>
+
+#include "autograd/parameter.hpp"
 #include "autograd/variable.hpp"
 
 namespace autograd {
@@ -19,5 +22,37 @@ Variable<T> linear(Variable<T> x, Variable<T> weight, Variable<T> bias);
 /// The same; a bias of the result's shape gives its memory to the result.
 template <class T>
 Variable<T> linear(Variable<T> x, Variable<T> weight, Donated<T> bias);
+
+// A Parameter is on the tape of the other operand.
+
+template <class T>
+Variable<T> matmul(Variable<T> a, Parameter<T>& b) {
+  return matmul(a, beside(a, b, "matmul"));
+}
+template <class T>
+Variable<T> matmul(Parameter<T>& a, Variable<T> b) {
+  return matmul(beside(b, a, "matmul"), b);
+}
+template <class T>
+Variable<T> linear(Variable<T> x, Parameter<T>& weight) {
+  return linear(x, beside(x, weight, "linear"));
+}
+template <class T>
+Variable<T> linear(Variable<T> x, Parameter<T>& weight, Variable<T> bias) {
+  return linear(x, beside(x, weight, "linear"), bias);
+}
+template <class T>
+Variable<T> linear(Variable<T> x, Parameter<T>& weight, Donated<T> bias) {
+  return linear(x, beside(x, weight, "linear"), bias);
+}
+template <class T>
+Variable<T> linear(Variable<T> x, Parameter<T>& weight, Parameter<T>& bias) {
+  return linear(x, weight, beside(x, bias, "linear"));
+}
+/// With or without a bias.
+template <class T>
+Variable<T> linear(Variable<T> x, Parameter<T>& weight, std::optional<Parameter<T>>& bias) {
+  return bias ? linear(x, weight, *bias) : linear(x, weight);
+}
 
 }  // namespace autograd

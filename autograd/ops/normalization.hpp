@@ -39,5 +39,10 @@ Variable<T> layer_norm(Variable<T> x, std::size_t axes = 1, double eps = 1e-5);
 /// The same times a gain plus a bias, both of the shape of the normalised axes.
 template <class T>
 Variable<T> layer_norm(Variable<T> x, Variable<T> gain, Variable<T> bias, double eps = 1e-5);
+/// The same with Parameters, which are on the tape of x.
+template <class T>
+Variable<T> layer_norm(Variable<T> x, Parameter<T>& gain, Parameter<T>& bias, double eps = 1e-5) {
+  return layer_norm(x, beside(x, gain, "layer_norm"), beside(x, bias, "layer_norm"), eps);
+}
 
 }  // namespace autograd

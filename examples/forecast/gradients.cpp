@@ -22,7 +22,7 @@ using Gradients = std::map<std::string, Array<double>>;
 
 /// The same network in double; JSON keeps every bit.
 Forecaster<double> in_double(const Forecaster<float>& model) {
-  const nn::LSTMOptions& options = model.lstm.options();
+  const nn::LayersOptions& options = model.lstm.options();
   nn::Generator generator;
   Forecaster<double> result(options.hidden_size, options.num_layers, generator);
   nn::io::from_json_text(result, nn::io::to_json_text(model));

@@ -23,11 +23,11 @@ struct Forecaster {
   Variable<T> operator()(Variable<T> history, std::size_t steps) {
     const autograd::Shape shape = history.shape();
     const std::span<Variable<T>> forecasts = history.tape().template list<Variable<T>>(steps);
-    nn::LSTMResult<T> state = lstm(history);
+    auto result = lstm(history);
     Variable<T> value = select(history, 0, -1);
     for (std::size_t k = 0; k < steps; ++k) {
-      if (k > 0) state = lstm(reshape(value, {1, shape[1], 1}), {.initial = {state.h_n, state.c_n}});
-      value = value + head(select(state.output, 0, -1));
+      if (k > 0) result = lstm(reshape(value, {1, shape[1], 1}), {.initial = result.state});
+      value = value + head(select(result.output, 0, -1));
       forecasts[k] = value;
     }
     return autograd::stack<T>(forecasts, 0);

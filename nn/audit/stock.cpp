@@ -4,13 +4,13 @@
 
 #include "autograd/autograd.hpp"
 #include "autograd/error.hpp"
-#include "nn/gru.hpp"
+#include "nn/audit/input_gated_cell.hpp"
 #include "nn/initialize.hpp"
-#include "nn/input_gated_cell.hpp"
-#include "nn/lstm_variant_cell.hpp"
-#include "nn/lstm_variants.hpp"
-#include "nn/minimal_gated_cell.hpp"
-#include "nn/rnn.hpp"
+#include "nn/recurrent/gru.hpp"
+#include "nn/recurrent/lstm_variant_cell.hpp"
+#include "nn/recurrent/lstm_variants.hpp"
+#include "nn/recurrent/minimal_gated_cell.hpp"
+#include "nn/recurrent/rnn.hpp"
 
 namespace nn::audit {
 
@@ -18,7 +18,7 @@ using autograd::ValueError;
 
 namespace detail {
 
-/// Name and text of every file, made by CMake from examples/derivations/.
+/// Name and text of every file, made by CMake from nn/audit/derivations/.
 extern const std::map<std::string, const char*> derivation_files;
 
 }  // namespace detail

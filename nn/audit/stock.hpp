@@ -32,7 +32,7 @@ bool is_stock(const std::string& cell);
 /// x of another shape than the sizes say.
 Truth stock_truth(const std::string& cell, const Setup& setup);
 
-/// The right derivation of a stock cell: examples/derivations/<cell>.derivation, as this library was built.
+/// The right derivation of a stock cell: nn/audit/derivations/<cell>.derivation, as this library was built.
 /// Throws ValueError for a cell that there is not.
 const Derivation& stock_derivation(const std::string& cell);
 

@@ -10,9 +10,9 @@
 #include "autograd/gradient.hpp"
 #include "autograd/ops/shape.hpp"
 #include "nn/audit/values.hpp"
-#include "nn/cell.hpp"
 #include "nn/description.hpp"
 #include "nn/module.hpp"
+#include "nn/recurrent/cell.hpp"
 
 namespace nn::audit {
 

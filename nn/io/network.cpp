@@ -238,7 +238,7 @@ class Collector {
                          ", which only the wengert/1 file of the model holds; write that");
     };
     require(" has a residual connection", {"residual", false});
-    const nn::GateNonlinearities usual;
+    const nn::Nonlinearities usual;
     require(" has gates with ", {"gate_nonlinearity", nn::name(usual.gate)});
     require(" has candidates with ", {"candidate_nonlinearity", nn::name(usual.candidate)});
     require(" has hidden states with ", {"hidden_nonlinearity", nn::name(usual.hidden)});

@@ -5,8 +5,8 @@
 
 #include "autograd/autograd.hpp"
 #include "catch.hpp"
-#include "nn/cells.hpp"
-#include "nn/recurrent.hpp"
+#include "nn/recurrent/lstm_cell.hpp"
+#include "nn/recurrent/recurrent.hpp"
 #include "support.hpp"
 
 using namespace autograd;

@@ -42,8 +42,8 @@ TEMPLATE_TEST_CASE("the library and the program fuse the same function, each for
     if (composed) tape.watch("none");
     const auto in = tape.variable(x), in_z = tape.variable(z), in_c = tape.variable(c);
     const auto [zi, zf, zg, zo] = blocks<4>(in_z);
-    const auto [h, next] = nn::lstm_update(nn::GateNonlinearities{}, zi, zf, zg, zo, in_c);  // compiled here
-    const auto output = lstm(in).output;                                                     // in the library
+    const auto [h, next] = nn::lstm_update(nn::Nonlinearities{}, zi, zf, zg, zo, in_c);  // compiled here
+    const auto output = lstm(in).output;                                                 // in the library
     tape.backward(sum(square(output)) + sum(square(h)) + sum(next));
     std::vector<Array<T>> all{output.copy(), h.copy(), tape.gradient(in), tape.gradient(in_z), tape.gradient(in_c)};
     nn::for_each_parameter(lstm, [&](const std::string&, auto& parameter) {

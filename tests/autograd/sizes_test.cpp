@@ -7,6 +7,7 @@
 
 #include "autograd/autograd.hpp"
 #include "catch.hpp"
+#include "nn/audit/input_gated_cell.hpp"
 #include "nn/nn.hpp"
 
 using namespace autograd;

@@ -4,9 +4,9 @@
 #include <algorithm>
 
 #include "autograd/error.hpp"
-#include "nn/gru.hpp"
-#include "nn/lstm.hpp"
-#include "nn/rnn.hpp"
+#include "nn/recurrent/gru.hpp"
+#include "nn/recurrent/lstm.hpp"
+#include "nn/recurrent/rnn.hpp"
 
 namespace conformance {
 
@@ -16,17 +16,15 @@ namespace {
 
 class LSTMNetwork final : public Network {
  public:
-  explicit LSTMNetwork(const nn::LSTMOptions& options) : lstm_(options, generator_) {}
+  explicit LSTMNetwork(const nn::LayersOptions& options) : lstm_(options, generator_) {}
 
   std::vector<std::pair<std::string, Parameter<double>*>> parameters() override { return parameters_of(lstm_); }
 
   Outputs operator()(Variable<double> x, std::optional<Variable<double>> h0, std::optional<Variable<double>> c0,
                      std::span<const std::size_t> lengths) override {
-    nn::LSTMCall<double> call{.lengths = lengths};
-    if (h0) call.initial.h = *h0;
-    if (c0) call.initial.c = *c0;
-    const auto [output, h_n, c_n] = lstm_(x, call);
-    return {output, h_n, c_n};
+    const nn::LSTMState<double> initial{h0.value_or(Variable<double>()), c0.value_or(Variable<double>())};
+    const auto [output, state] = lstm_(x, {.initial = initial, .lengths = lengths});
+    return {output, state.h, state.c};
   }
 
  private:
@@ -38,16 +36,15 @@ class LSTMNetwork final : public Network {
 template <class N>
 class HiddenNetwork final : public Network {
  public:
-  template <class... More>
-  explicit HiddenNetwork(const nn::LayersOptions& options, More... more) : network_(options, generator_, more...) {}
+  explicit HiddenNetwork(const nn::LayersOptions& options) : network_(options, generator_) {}
 
   std::vector<std::pair<std::string, Parameter<double>*>> parameters() override { return parameters_of(network_); }
 
   Outputs operator()(Variable<double> x, std::optional<Variable<double>> h0, std::optional<Variable<double>> c0,
                      std::span<const std::size_t> lengths) override {
     if (c0) throw Unknown("c0 of a network without a cell state");
-    const auto [output, h_n] = network_(x, {.initial = h0.value_or(Variable<double>()), .lengths = lengths});
-    return {output, h_n, std::nullopt};
+    const auto [output, state] = network_(x, {.initial = h0, .lengths = lengths});
+    return {output, state, std::nullopt};
   }
 
  private:
@@ -62,25 +59,19 @@ std::unique_ptr<Network> make_network(const Case& c) {
   const auto flag = [&](const char* key, bool otherwise) { return c.get(std::string("/config/") + key, otherwise); };
   if (c.get("/config/dropout", 0.0) != 0) throw Unknown("config/dropout: it is random");
   const auto nonlinearity = c.get<std::string>("/config/nonlinearity", "tanh");
-  if (module == "LSTM" && nonlinearity == "tanh")
-    return std::make_unique<LSTMNetwork>(nn::LSTMOptions{.input_size = c.get<std::size_t>("/config/input_size"),
-                                                         .hidden_size = c.get<std::size_t>("/config/hidden_size"),
-                                                         .num_layers = c.get<std::size_t>("/config/num_layers", 1),
-                                                         .bias = flag("bias", true),
-                                                         .batch_first = flag("batch_first", false),
-                                                         .bidirectional = flag("bidirectional", false),
-                                                         .proj_size = c.get<std::size_t>("/config/proj_size", 0)});
-  const nn::LayersOptions options{.input_size = c.get<std::size_t>("/config/input_size"),
-                                  .hidden_size = c.get<std::size_t>("/config/hidden_size"),
-                                  .num_layers = c.get<std::size_t>("/config/num_layers", 1),
-                                  .bias = flag("bias", true),
-                                  .batch_first = flag("batch_first", false),
-                                  .bidirectional = flag("bidirectional", false)};
-  if (c.get<std::size_t>("/config/proj_size", 0) != 0) throw Unknown("config/proj_size of module \"" + module + "\"");
+  nn::LayersOptions options{.input_size = c.get<std::size_t>("/config/input_size"),
+                            .hidden_size = c.get<std::size_t>("/config/hidden_size"),
+                            .num_layers = c.get<std::size_t>("/config/num_layers", 1),
+                            .bias = flag("bias", true),
+                            .batch_first = flag("batch_first", false),
+                            .bidirectional = flag("bidirectional", false),
+                            .proj_size = c.get<std::size_t>("/config/proj_size", 0)};
+  if (module == "LSTM" && nonlinearity == "tanh") return std::make_unique<LSTMNetwork>(options);
   if (module == "GRU") return std::make_unique<HiddenNetwork<nn::GRU<double>>>(options);
-  if (module == "RNN" && (nonlinearity == "tanh" || nonlinearity == "relu"))
-    return std::make_unique<HiddenNetwork<nn::RNN<double>>>(
-        options, nonlinearity == "tanh" ? nn::Nonlinearity::tanh : nn::Nonlinearity::relu);
+  if (module == "RNN" && (nonlinearity == "tanh" || nonlinearity == "relu")) {
+    if (nonlinearity == "relu") options.nonlinearities.hidden = nn::Nonlinearity::relu;
+    return std::make_unique<HiddenNetwork<nn::RNN<double>>>(options);
+  }
   throw Unknown("module \"" + module + "\"");
 }
 

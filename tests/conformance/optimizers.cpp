@@ -6,7 +6,7 @@
 #include <set>
 
 #include "autograd/error.hpp"
-#include "nn/clip.hpp"
+#include "nn/train/clip.hpp"
 
 namespace conformance {
 

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "conformance/conformance.hpp"
-#include "nn/adaptive_optimizers.hpp"
-#include "nn/optimizer.hpp"
-#include "nn/schedule.hpp"
+#include "nn/train/adaptive_optimizers.hpp"
+#include "nn/train/optimizer.hpp"
+#include "nn/train/schedule.hpp"
 
 namespace conformance {
 

@@ -1,14 +1,14 @@
 // Recurrent networks and cells: values, gradients, Hessian-vector products.
-#include "nn/recurrent.hpp"
+#include "nn/recurrent/recurrent.hpp"
 
 #include "autograd/error.hpp"
 #include "conformance/networks.hpp"
-#include "nn/cells.hpp"
-#include "nn/gru.hpp"
-#include "nn/input_gated_cell.hpp"
-#include "nn/lstm_variant_cell.hpp"
-#include "nn/lstm_variants.hpp"
-#include "nn/rnn.hpp"
+#include "nn/audit/input_gated_cell.hpp"
+#include "nn/recurrent/gru.hpp"
+#include "nn/recurrent/lstm_cell.hpp"
+#include "nn/recurrent/lstm_variant_cell.hpp"
+#include "nn/recurrent/lstm_variants.hpp"
+#include "nn/recurrent/rnn.hpp"
 
 namespace conformance {
 
@@ -180,15 +180,13 @@ void run_cell(const Case& c, Findings& findings) {
   const std::size_t input = c.get<std::size_t>("/config/input_size"),
                     hidden = c.get<std::size_t>("/config/hidden_size");
   const bool bias = c.get("/config/bias", true);
-  const nn::CellOptions options{input, hidden, bias};
-  if (module == "LSTMCell")
-    return run_steps(c, findings,
-                     nn::LSTMCell<double>({.input_size = input, .hidden_size = hidden, .bias = bias}, generator));
+  nn::CellOptions options{.input_size = input, .hidden_size = hidden, .bias = bias};
+  if (module == "LSTMCell") return run_steps(c, findings, nn::LSTMCell<double>(options, generator));
   if (module == "GRUCell") return run_steps(c, findings, nn::GRUCell<double>(options, generator));
-  if (module == "RNNCell" && (nonlinearity == "tanh" || nonlinearity == "relu"))
-    return run_steps(c, findings,
-                     nn::RNNCell<double>(options, generator,
-                                         nonlinearity == "tanh" ? nn::Nonlinearity::tanh : nn::Nonlinearity::relu));
+  if (module == "RNNCell" && (nonlinearity == "tanh" || nonlinearity == "relu")) {
+    if (nonlinearity == "relu") options.nonlinearities.hidden = nn::Nonlinearity::relu;
+    return run_steps(c, findings, nn::RNNCell<double>(options, generator));
+  }
   throw Unknown("module \"" + module + "\"");
 }
 

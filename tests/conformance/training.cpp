@@ -5,9 +5,9 @@
 #include "autograd/error.hpp"
 #include "conformance/networks.hpp"
 #include "conformance/optimizers.hpp"
-#include "nn/clip.hpp"
 #include "nn/embedding.hpp"
 #include "nn/linear.hpp"
+#include "nn/train/clip.hpp"
 
 namespace conformance {
 

@@ -105,7 +105,7 @@ void pointwise() {
   const auto z = nn::normal<double>({3, 76}, 0, 1, generator), c = nn::normal<double>({3, 19}, 0, 1, generator);
   const auto update = [](auto in) {
     const auto [zi, zf, zg, zo] = autograd::blocks<4>(in[0]);
-    const auto [h, next] = nn::lstm_update(nn::GateNonlinearities{}, zi, zf, zg, zo, in[1]);
+    const auto [h, next] = nn::lstm_update(nn::Nonlinearities{}, zi, zf, zg, zo, in[1]);
     return h * next;
   };
   check(autograd::gradient_check(update, {z, c}).agrees(1e-12), "gradient_check of a stock cell's update");

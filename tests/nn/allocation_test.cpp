@@ -5,7 +5,7 @@
 #include "autograd/ops.hpp"
 #include "catch.hpp"
 #include "nn/nn.hpp"
-#include "parameters.hpp"
+#include "nn/parameters.hpp"
 
 using allocations::during;
 using autograd::Generator;
@@ -35,7 +35,8 @@ TEST_CASE("the counter sees what new and xtensor allocate", "[allocation]") {
 
 TEST_CASE("the second training step allocates nothing", "[allocation]") {
   Generator generator(1);
-  nn::LSTMOptions options{.input_size = 3, .hidden_size = 5, .num_layers = 2, .name = "a name too long for its string"};
+  nn::LayersOptions options{
+      .input_size = 3, .hidden_size = 5, .num_layers = 2, .name = "a name too long for its string"};
   bool with_lengths = false, with_state = false;
   SECTION("one direction") {}
   SECTION("everything") {
@@ -59,8 +60,8 @@ TEST_CASE("the second training step allocates nothing", "[allocation]") {
   const auto step = [&](nn::Optimizer<double>& optimizer) {
     tape.clear();
     const auto x = tape.variable(input);
-    nn::LSTMCall<double> call{.dropout = &generator};
-    if (with_state) call.initial = {tape.variable(h0), tape.variable(c0)};
+    nn::LSTM<double>::Call call{.dropout = &generator};
+    if (with_state) call.initial = {{tape.variable(h0), tape.variable(c0)}};
     if (with_lengths) call.lengths = lengths;
     const auto loss = nn::mse(model.head(model.lstm(x, call).output), tape.constant(target));
     optimizer.zero_grad();

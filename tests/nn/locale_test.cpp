@@ -11,10 +11,8 @@
 #include "catch.hpp"
 #include "io/models.hpp"
 #include "io/networks.hpp"
-#include "nn/adaptive_optimizers.hpp"
 #include "nn/audit/html.hpp"
 #include "nn/audit/stock.hpp"
-#include "nn/clip.hpp"
 #include "nn/dropout.hpp"
 #include "nn/initialize.hpp"
 #include "nn/io/checkpoint.hpp"
@@ -22,9 +20,11 @@
 #include "nn/io/json.hpp"
 #include "nn/io/self_test.hpp"
 #include "nn/loss.hpp"
-#include "nn/lstm.hpp"
-#include "nn/moving_average.hpp"
-#include "nn/schedule.hpp"
+#include "nn/recurrent/lstm.hpp"
+#include "nn/train/adaptive_optimizers.hpp"
+#include "nn/train/clip.hpp"
+#include "nn/train/moving_average.hpp"
+#include "nn/train/schedule.hpp"
 
 using autograd::Array;
 using autograd::Tape;

@@ -7,6 +7,7 @@
 #include "autograd/autograd.hpp"
 #include "autograd/support.hpp"
 #include "catch.hpp"
+#include "nn/recurrent/sequence.hpp"
 
 using namespace autograd;
 using namespace autograd::testing;

@@ -10,8 +10,8 @@
 #include "autograd/ops.hpp"
 #include "catch.hpp"
 #include "nn/nn.hpp"
+#include "nn/parameters.hpp"
 #include "oracle.hpp"
-#include "parameters.hpp"
 
 using autograd::Array;
 using autograd::Generator;

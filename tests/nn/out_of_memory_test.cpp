@@ -12,7 +12,7 @@
 #include "nn/io/json.hpp"
 #include "nn/io/models.hpp"
 #include "nn/nn.hpp"
-#include "parameters.hpp"
+#include "nn/parameters.hpp"
 
 namespace fs = std::filesystem;
 using autograd::Generator;

@@ -13,7 +13,7 @@
 #include "nn/audit/html.hpp"
 #include "nn/audit/mistakes.hpp"
 #include "nn/audit/stock.hpp"
-#include "nn/cells.hpp"
+#include "nn/recurrent/lstm_cell.hpp"
 
 using namespace nn::audit;
 using autograd::FormatError;

@@ -9,7 +9,7 @@
 #include "nn/io/module_weights.hpp"
 #include "nn/io/networks.hpp"
 #include "nn/linear.hpp"
-#include "nn/lstm.hpp"
+#include "nn/recurrent/lstm.hpp"
 #include "oracle.hpp"
 
 using namespace networks;

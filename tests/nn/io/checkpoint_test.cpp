@@ -15,7 +15,7 @@
 #include "nn/dropout.hpp"
 #include "nn/initialize.hpp"
 #include "nn/linear.hpp"
-#include "nn/lstm.hpp"
+#include "nn/recurrent/lstm.hpp"
 
 namespace fs = std::filesystem;
 using autograd::FormatError;

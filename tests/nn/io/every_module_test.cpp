@@ -13,6 +13,7 @@
 #include "catch.hpp"
 #include "models.hpp"
 #include "networks.hpp"
+#include "nn/audit/input_gated_cell.hpp"
 #include "nn/infer/stream.hpp"
 #include "nn/io/dialect.hpp"
 #include "nn/io/json.hpp"
@@ -180,7 +181,7 @@ const auto output = [](auto& module, V x) { return module(x).output; };
 
 void add_layers() {
   using nn::Nonlinearity;
-  const auto lstm = [](const std::string& name, nn::LSTMOptions options, std::vector<std::string> refusal = {}) {
+  const auto lstm = [](const std::string& name, nn::LayersOptions options, std::vector<std::string> refusal = {}) {
     add("LSTM " + name, options.input_size, std::move(refusal), nn::LSTM<double>(options, generator), output);
   };
   lstm("input_size hidden_size", {.input_size = 3, .hidden_size = 4});
@@ -232,12 +233,12 @@ void add_layers() {
     lstm("nonlinearities hidden " + by, {.input_size = 3, .hidden_size = 4, .nonlinearities = {.hidden = f}},
          unless(Nonlinearity::tanh));
     add("GRU nonlinearities gate " + by, 3, unless(Nonlinearity::sigmoid),
-        nn::GRU<double>({.input_size = 3, .hidden_size = 4}, generator, {.gate = f}), output);
+        nn::GRU<double>({.input_size = 3, .hidden_size = 4, .nonlinearities = {.gate = f}}, generator), output);
     add("GRU nonlinearities candidate " + by, 3, unless(Nonlinearity::tanh),
-        nn::GRU<double>({.input_size = 3, .hidden_size = 4}, generator, {.candidate = f}), output);
+        nn::GRU<double>({.input_size = 3, .hidden_size = 4, .nonlinearities = {.candidate = f}}, generator), output);
     const bool usual = f == Nonlinearity::tanh || f == Nonlinearity::relu;
-    add("RNN nonlinearity " + by, 3, usual ? std::vector<std::string>() : std::vector<std::string>{by},
-        nn::RNN<double>({.input_size = 3, .hidden_size = 4}, generator, f), output);
+    add("RNN nonlinearities hidden " + by, 3, usual ? std::vector<std::string>() : std::vector<std::string>{by},
+        nn::RNN<double>({.input_size = 3, .hidden_size = 4, .nonlinearities = {.hidden = f}}, generator), output);
   }
   add("Linear", 3, {}, nn::Linear<double>(3, 2, generator), call);
   add("Linear without bias", 3, {}, nn::Linear<double>(3, 2, generator, false), call);
@@ -262,13 +263,14 @@ void add_layers() {
     return nn::GRUResetBeforeCell<double>({.input_size = in, .hidden_size = 4}, generator);
   });
   layered("RNNCell relu", {"the model"}, [](std::size_t in) {
-    return nn::RNNCell<double>({.input_size = in, .hidden_size = 4}, generator, nn::Nonlinearity::relu);
+    return nn::RNNCell<double>(
+        {.input_size = in, .hidden_size = 4, .nonlinearities = {.hidden = nn::Nonlinearity::relu}}, generator);
   });
   layered("a user's cell", {"the model"}, [](std::size_t in) {
     return UserCell{4, nn::Linear<double>(in + 4, 4, generator)};
   });
   layered("a user's cell with PyTorch's names", {"the model"}, [](std::size_t in) {
-    return OwnEquations("mine", 1, nn::CellOptions{.input_size = in, .hidden_size = 4}, generator);
+    return OwnEquations({.name = "mine"}, nn::CellOptions{.input_size = in, .hidden_size = 4}, generator);
   });
 }
 
@@ -278,7 +280,7 @@ void add_cells() {
     add(name, features, std::move(refusal), nn::Recurrent<decltype(cell)>(std::move(cell), options), output);
   };
   const nn::CellOptions options{.input_size = 3, .hidden_size = 4};
-  const nn::LSTMCellOptions square{.input_size = 4, .hidden_size = 4};
+  const nn::CellOptions square{.input_size = 4, .hidden_size = 4};
   recurrent("LSTMCell", {}, nn::LSTMCell<double>({.input_size = 3, .hidden_size = 4}, generator));
   recurrent("LSTMCell proj_size", {},
             nn::LSTMCell<double>({.input_size = 3, .hidden_size = 4, .proj_size = 2}, generator));
@@ -292,8 +294,12 @@ void add_cells() {
   recurrent("GRUCell", {}, nn::GRUCell<double>(options, generator));
   recurrent("GRUResetBeforeCell", {}, nn::GRUResetBeforeCell<double>(options, generator));
   recurrent("RNNCell", {}, nn::RNNCell<double>(options, generator));
-  recurrent("RNNCell relu", {}, nn::RNNCell<double>(options, generator, nn::Nonlinearity::relu));
-  recurrent("RNNCell elu", {"elu"}, nn::RNNCell<double>(options, generator, nn::Nonlinearity::elu));
+  recurrent("RNNCell relu", {},
+            nn::RNNCell<double>(
+                {.input_size = 3, .hidden_size = 4, .nonlinearities = {.hidden = nn::Nonlinearity::relu}}, generator));
+  recurrent("RNNCell elu", {"elu"},
+            nn::RNNCell<double>(
+                {.input_size = 3, .hidden_size = 4, .nonlinearities = {.hidden = nn::Nonlinearity::elu}}, generator));
   recurrent("PeepholeLSTMCell", {"PeepholeLSTMCell"}, nn::PeepholeLSTMCell<double>(options, generator));
   recurrent("CoupledLSTMCell", {"CoupledLSTMCell"}, nn::CoupledLSTMCell<double>(options, generator));
   recurrent("MinimalGatedCell", {"MinimalGatedCell"}, nn::MinimalGatedCell<double>(options, generator));
@@ -304,7 +310,7 @@ void add_cells() {
   recurrent("LearnedState", {"LearnedState"},
             nn::LearnedState<double, nn::GRUCell<double>>(nn::GRUCell<double>(options, generator)));
   recurrent("a user's cell", {"cell"}, UserCell{4, nn::Linear<double>(7, 4, generator)});
-  recurrent("a user's cell with PyTorch's names", {"cell"}, OwnEquations("mine", 1, options, generator));
+  recurrent("a user's cell with PyTorch's names", {"cell"}, OwnEquations({.name = "mine"}, options, generator));
   recurrent("a user's learned state", {"LearnedState"},
             nn::LearnedState<double, UserCell>(UserCell{4, nn::Linear<double>(7, 4, generator)}));
 }
@@ -483,9 +489,12 @@ TEST_CASE("the table of modules is that of the library's headers") {
   const std::filesystem::path headers = WENGERT_NN_DIR;
   std::set<std::string> modules, covered;
   std::map<std::string, std::set<std::string>> options;
-  for (const auto& file : std::filesystem::directory_iterator(headers)) {
-    if (file.path().extension() != ".hpp") continue;
-    std::ifstream stream(file.path());
+  std::vector<std::filesystem::path> files;
+  for (const char* room : {"", "recurrent", "audit"})
+    for (const auto& file : std::filesystem::directory_iterator(headers / room))
+      if (file.path().extension() == ".hpp") files.push_back(file.path());
+  for (const std::filesystem::path& file : files) {
+    std::ifstream stream(file);
     std::string line, type;
     while (std::getline(stream, line)) {
       if (line.find("//") == 0) continue;
@@ -505,11 +514,11 @@ TEST_CASE("the table of modules is that of the library's headers") {
   covered.insert("Recurrent");                           // around every cell
   modules.erase("");
   CHECK(modules == covered);
-  REQUIRE(options["LSTMOptions"].size() >= 12);
+  REQUIRE(options["LayersOptions"].size() >= 12);
   REQUIRE(options["LayersOptions"].size() >= 10);
   REQUIRE(options["RecurrentOptions"].size() == 4);
   for (const auto& [type, prefixes] : std::map<std::string, std::vector<std::string>>{
-           {"LSTMOptions", {"LSTM"}}, {"LayersOptions", {"GRU", "RNN"}}, {"RecurrentOptions", {"Recurrent"}}})
+           {"LayersOptions", {"LSTM"}}, {"LayersOptions", {"GRU", "RNN"}}, {"RecurrentOptions", {"Recurrent"}}})
     for (const std::string& option : options[type])
       for (const std::string& prefix : prefixes) {
         INFO(prefix << " " << option);

@@ -19,7 +19,7 @@
 #include "nn/io/dialect.hpp"
 #include "nn/io/json.hpp"
 #include "nn/io/layer_order.hpp"
-#include "nn/rnn.hpp"
+#include "nn/recurrent/rnn.hpp"
 
 using namespace networks;
 using namespace nn::io;
@@ -352,7 +352,8 @@ TEST_CASE("an RNN of bare arrays is read with the nonlinearity that is given") {
   nn::Generator generator(1);
   const Folder folder;
   const auto path = folder.path / "model";
-  const nn::RNN<float> relu({.input_size = 2, .hidden_size = 3}, generator, nn::Nonlinearity::relu);
+  const nn::RNN<float> relu({.input_size = 2, .hidden_size = 3, .nonlinearities = {.hidden = nn::Nonlinearity::relu}},
+                            generator);
   for (const Dialect dialect : {Dialect::state_dict, Dialect::safetensors}) {
     detail::save_module(relu, dialect, path, {});
     CHECK(load(path).layers[0].activation == Activation::relu);  // the file says so

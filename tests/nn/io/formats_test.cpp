@@ -10,7 +10,7 @@
 #include "nn/io/json.hpp"
 #include "nn/io/layout.hpp"
 #include "nn/linear.hpp"
-#include "nn/lstm.hpp"
+#include "nn/recurrent/lstm.hpp"
 
 using namespace networks;
 using namespace nn::io;

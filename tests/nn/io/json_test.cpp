@@ -13,7 +13,7 @@
 #include "models.hpp"
 #include "nn/io/json_scanner.hpp"
 #include "nn/linear.hpp"
-#include "nn/lstm.hpp"
+#include "nn/recurrent/lstm.hpp"
 
 using autograd::Array;
 using autograd::FormatError;

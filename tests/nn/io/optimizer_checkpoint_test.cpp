@@ -1,11 +1,11 @@
 // Every optimizer, schedule and average goes on from a checkpoint bit for bit.
 #include "catch.hpp"
 #include "models.hpp"
-#include "nn/adaptive_optimizers.hpp"
 #include "nn/io/checkpoint.hpp"
-#include "nn/moving_average.hpp"
-#include "nn/optimizer.hpp"
-#include "nn/schedule.hpp"
+#include "nn/train/adaptive_optimizers.hpp"
+#include "nn/train/moving_average.hpp"
+#include "nn/train/optimizer.hpp"
+#include "nn/train/schedule.hpp"
 
 using saved::bytes_of;
 using saved::Folder;
