@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 
 #include "autograd/error.hpp"
 #include "autograd/number_text.hpp"
 #include "nn/audit/compare.hpp"
 #include "nn/audit/coverage.hpp"
-#include "nn/audit/mistakes.hpp"
+#include "nn/audit/explanation.hpp"
 #include "nn/audit/stock.hpp"
 
 namespace nn::audit {
@@ -27,10 +26,6 @@ constexpr double eps = std::numeric_limits<double>::epsilon();
 // they need not be: 12 digits of the largest derivative of the run are as good.
 constexpr double coarsest = 1e-6, coarsest_of_largest = 1e-12;
 
-// The operations of all formulas that are tried in search of causes, in an audit and for an equation: seconds.
-constexpr std::size_t most_work = 8'000'000;
-constexpr std::size_t most_work_at_once = 2'000'000;
-
 constexpr const char* given_wrong_values = "its formula is right, and is given wrong values";
 
 double digits_of(double error, double size) {
@@ -38,34 +33,6 @@ double digits_of(double error, double size) {
   if (error == 0) return 16;
   if (size == 0) return 0;
   return std::clamp(std::log10(size / error), 0.0, 16.0);
-}
-
-/// Whether these are the values that a formula gives, at every step.
-bool gives(Evaluation& evaluation, const Equation& equation, const Formula& formula, const Compared& compared,
-           const std::vector<Matrix>& wanted) {
-  for (std::size_t k = 0; k < wanted.size(); ++k) {
-    Matrix value;
-    try {
-      value = evaluation.value(equation, formula, compared.steps[k]);
-    } catch (const autograd::FormatError&) {
-      return false;  // shapes that do not fit, a step that there is not
-    }
-    if (!value.same_shape(wanted[k])) return false;
-    const double allowed = rounding(value, wanted[k]) + 64 * eps * norm(wanted[k].magnitudes);
-    if (!std::isfinite(allowed) || !(distance(value, wanted[k]) <= allowed)) return false;
-  }
-  return true;
-}
-
-const Derivation* right_derivation(const Truth& truth) {
-  return is_stock(truth.cell) ? &stock_derivation(truth.cell) : nullptr;
-}
-
-const Equation* right_equation(const Derivation* right, const std::string& name) {
-  if (right)
-    for (const Equation& equation : right->equations)
-      if (equation.name == name) return &equation;
-  return nullptr;
 }
 
 /// The factor of the true values that the hand's are, if they are one.
@@ -92,105 +59,6 @@ std::optional<Truth> small_truth(const Truth& truth) {
   if (!is_stock(truth.cell) || steps * truth.hidden * truth.hidden <= 1000) return {};
   return stock_truth(truth.cell, {.steps = 5, .batch = 2, .input = 2, .hidden = 3});
 }
-
-/// What could have been done to the right formula so that it gives the hand's values.
-class Explanation {
- public:
-  Explanation(const Derivation& derivation, const Truth& truth)
-      : truth_(truth),
-        right_(right_derivation(truth)),
-        isolated_(right_ ? *right_ : derivation, truth.values, Mode::isolated),
-        derivation_(derivation),
-        repairs_(derivation, truth.values, Mode::isolated) {}
-
-  std::vector<std::string> of(const Equation& equation, const Compared& compared) {
-    std::vector<std::string> causes;
-    here_ = 0;
-    if (const Equation* const right = right_equation(right_, equation.name)) {
-      Equation same = *right;  // at the steps that the hand's is written for
-      same.time = equation.time;
-      if (equation.time.base != Time::Base::none) same.formula = at_step(right->formula, equation.time);
-      causes = from_right(same, compared);
-    }
-    if (causes.empty() && equation.formula) causes = by_repair(equation, compared);
-    return causes;
-  }
-
-  std::size_t tried() const { return tried_; }
-  bool all_tried() const { return all_tried_; }
-
- private:
-  Vocabulary vocabulary() const { return {truth_.values, truth_.gates, right_}; }
-
-  /// Mistakes in a formula, until one suffices or as much has been worked out as may be.
-  void each(const Equation& equation, const Vocabulary& vocabulary, bool wide,
-            const std::function<bool(const Mistake&)>& visit) {
-    each_mistake(equation, vocabulary, wide, [&](const Mistake& mistake) {
-      spent_ += mistake.formula->size;
-      here_ += mistake.formula->size;
-      if (spent_ > most_work || here_ > most_work_at_once) {
-        all_tried_ = false;
-        return false;
-      }
-      ++tried_;
-      return visit(mistake);
-    });
-  }
-
-  std::vector<std::string> from_right(const Equation& right, const Compared& compared) {
-    std::vector<std::string> causes;
-    for (const bool wide : {false, true}) {
-      each(right, vocabulary(), wide, [&](const Mistake& mistake) {
-        if (gives(isolated_, right, mistake.formula, compared, compared.hand)) causes.push_back(mistake.text);
-        return causes.size() < 3;
-      });
-      if (!causes.empty()) return causes;
-    }
-    each(right, vocabulary(), false, [&](const Mistake& one) {
-      Equation changed = right;
-      changed.formula = one.formula;
-      each(changed, vocabulary(), false, [&](const Mistake& other) {
-        if (gives(isolated_, right, other.formula, compared, compared.hand))
-          causes.push_back(one.text + ", and " + other.text);
-        return causes.empty();
-      });
-      return causes.empty();
-    });
-    return causes;
-  }
-
-  /// A change of the hand's own formula that makes it right: for cells whose derivation is not known.
-  std::vector<std::string> by_repair(const Equation& equation, const Compared& compared) {
-    std::vector<std::string> causes;
-    each(equation, {truth_.values, truth_.gates, nullptr}, true, [&](const Mistake& change) {
-      if (gives(repairs_, equation, change.formula, compared, compared.truth) && derives(equation, change.formula))
-        causes.push_back("it would be right as " + equation.left() + " = " + to_string(change.formula));
-      return causes.empty();
-    });
-    return causes;
-  }
-
-  /// Whether a formula stands on its own: it does not take, through whatever it takes, what it is to give.
-  bool derives(const Equation& equation, const Formula& formula) const {
-    Derivation changed = derivation_;
-    for (Equation& other : changed.equations)
-      if (other.name == equation.name && other.time == equation.time) other.formula = formula;
-    try {
-      Evaluation(changed, truth_.values, Mode::cumulative).all();
-      return true;
-    } catch (const autograd::FormatError&) {
-      return false;
-    }
-  }
-
-  const Truth& truth_;
-  const Derivation* right_;
-  Evaluation isolated_;
-  const Derivation& derivation_;
-  Evaluation repairs_;
-  std::size_t tried_ = 0, spent_ = 0, here_ = 0;  ///< mistakes, and the operations in their formulas
-  bool all_tried_ = true;
-};
 
 /// The gate that a name ends in, as dzi, dWxi and dbi do.
 std::string gate_of(const std::string& name, const Truth& truth) {
@@ -471,7 +339,7 @@ Report audit(const Derivation& derivation, const Truth& truth, Mode mode) {
   Evaluation isolated(derivation, truth.values, Mode::isolated), own(derivation, truth.values, Mode::cumulative);
   const std::optional<Truth> smaller = small_truth(truth);
   const Truth& tried = smaller ? *smaller : truth;
-  Explanation explanation(derivation, tried);
+  detail::Explanation explanation(derivation, tried);
   Evaluation small(derivation, tried.values, Mode::isolated);
   const double largest = detail::largest_derivative(truth.values);
   // What formulas in C++ read is known when they have been called.
@@ -534,7 +402,7 @@ MutationScore mutation_score(const Derivation& derivation, const Truth& truth) {
     const Compared compared = compared_of(isolated, equation, truth.values);
     each_mistake(equation, {truth.values, truth.gates, &derivation}, false, [&](const Mistake& mistake) {
       ++score.made;
-      if (gives(isolated, equation, mistake.formula, compared, compared.hand))
+      if (detail::gives(isolated, equation, mistake.formula, compared, compared.hand))
         score.unnoticed.push_back(equation.left() + ": " + mistake.text);
       else
         ++score.noticed;
