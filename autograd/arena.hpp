@@ -50,9 +50,9 @@ class Arena {
   Position position_;
 };
 
-/// Of numbers, a cache line each or more.
+/// Holds numbers, a cache line each or more.
 using ValueArena = Arena<64>;
-/// Of small objects, close together.
+/// Holds small objects, close together.
 using SmallArena = Arena<16>;
 
 }  // namespace autograd

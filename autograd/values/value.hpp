@@ -58,7 +58,7 @@ concept Recorded = detail::is_variable<X>;
 template <class X>
 concept Value = Recorded<X> || detail::is_lane<X> || detail::is_dual<X>;
 
-/// Of the same kind and element type as X.
+/// A value of the same kind and element type as X.
 template <class Y, class X>
 concept Like = Value<X> && Value<Y> && std::is_same_v < typename detail::ElementOf<X>::Type,
 typename detail::ElementOf<Y>::Type > ;

@@ -56,7 +56,7 @@ Report audit(const Derivation& derivation, const Truth& truth, Mode mode = Mode:
 
 /// The same of finished arrays: "dWx", "dWhi", "db", "dx" (T B, I), "dh0", and so on, from wherever they come. Causes
 /// are single mistakes in the cell's right derivation that give just these arrays, or two, while T H² is at most 2000.
-/// Throws ValueError for a name that there is not and where there are no arrays, ShapeError for a shape that does not
+/// Throws ValueError for an unknown name and where there are no arrays, ShapeError for a shape that does not
 /// fit.
 Report audit_arrays(const std::map<std::string, Matrix>& arrays, const Truth& truth);
 

@@ -11,14 +11,14 @@
 
 namespace nn::audit {
 
-/// By the name of an equation in C++: the names whose values it asked for.
+/// The names whose values an equation in C++ asked for, under its own name.
 using Reads = std::map<std::string, std::set<std::string>>;
 
 /// Throws FormatError, with the names that are near, for a derivation in which a left side is neither of the cell nor
 /// used, directly or through others, by an equation whose left side is; and for one that gives no gradient.
 void check_left_sides(const Derivation& derivation, const std::string& cell, const Values& values, const Reads& reads);
 
-/// By the name of what is given: the steps at which it is; 0 of what has no steps.
+/// The steps at which something is given, under its name; 0 for what has no steps.
 using Given = std::map<std::string, std::set<int>>;
 
 /// The gradients of the cell that are not given, neither whole nor as all of their parts, and the steps that are left

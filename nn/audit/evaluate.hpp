@@ -28,7 +28,7 @@ class Evaluation {
   /// What takes the place of a value: of name at step t, or nothing.
   using Override = std::function<std::optional<Matrix>(const std::string& name, int t)>;
 
-  /// All are held on to. Throws FormatError for a name that there is not, with those that are near, and for equations
+  /// Keeps references to all three. Throws FormatError for an unknown name, with those that are near, and for equations
   /// that do not say enough: a boundary that is missing.
   Evaluation(const Derivation& derivation, const Values& truth, Mode mode, Override override = {});
 
@@ -40,9 +40,9 @@ class Evaluation {
   Matrix value(const Equation& equation, int t);
   /// Another formula in its place.
   Matrix value(const Equation& equation, const Formula& formula, int t);
-  /// Of a name, at a step (any, of one without steps), as the formulas see it.
+  /// The value of a name at a step, as the formulas see it; the step does not matter where there are none.
   const Matrix& value(const std::string& name, int t, const Expression* at = nullptr);
-  /// Of every name that the derivation gives a value.
+  /// The values of every name that the derivation gives one.
   Values all();
   /// What equations in C++ have asked for so far.
   const Reads& reads() const { return reads_; }

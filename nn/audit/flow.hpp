@@ -10,7 +10,7 @@
 
 namespace nn::audit {
 
-/// Of the derivative of one pre-activation at one step; the three add up to 1.
+/// Where the derivative of one pre-activation at one step comes from; the three add up to 1.
 struct Shares {
   double through_c = 0;  ///< of c[t+1]
   double through_h = 0;  ///< of h[t+1]: all that reads h[t] in the next step
@@ -33,7 +33,7 @@ struct Flow {
   std::vector<Truncation> truncation;                 ///< k = 1, 2, 4, ..., T
 };
 
-/// By the right derivation of the cell: shares are its terms, and truncation cuts what comes from the next step.
+/// Follows the right derivation of the cell: shares are its terms, and truncation cuts what comes from the next step.
 Flow flow_of(const Truth& truth, const Derivation& right);
 
 }  // namespace nn::audit

@@ -28,12 +28,12 @@ struct Setup {
 const std::vector<std::string>& stock_cells();
 bool is_stock(const std::string& cell);
 
-/// Throws ValueError for a cell or a parameter that there is not, and for a size of 0; ShapeError for a parameter or an
+/// Throws ValueError for an unknown cell or parameter, and for a size of 0; ShapeError for a parameter or an
 /// x of another shape than the sizes say.
 Truth stock_truth(const std::string& cell, const Setup& setup);
 
 /// The right derivation of a stock cell: nn/audit/derivations/<cell>.derivation, as this library was built.
-/// Throws ValueError for a cell that there is not.
+/// Throws ValueError for an unknown cell.
 const Derivation& stock_derivation(const std::string& cell);
 
 }  // namespace nn::audit

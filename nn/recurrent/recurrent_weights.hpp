@@ -31,7 +31,7 @@ struct CellTraits {
   bool gate = true, candidate = true, hidden = false;  ///< the nonlinearities
 };
 
-/// Of a cell with G gates: row blocks of H each, in the order that the cell states.
+/// The parameters of a cell with G gates, in row blocks of H each whose order the cell states.
 template <class T>
 struct RecurrentWeights {
   Parameter<T> weight_ih;                        ///< (G H, I)

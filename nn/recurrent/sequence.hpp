@@ -77,7 +77,7 @@ namespace detail {
 template <class T>
 class Presence {
  public:
-  /// Of lengths, or a mask (time, batch), or neither, when all have all.
+  /// Given by lengths, or by a mask (time, batch); with neither, all sequences have all steps.
   Presence(Tape<T>& tape, std::span<const std::size_t> lengths, Variable<T> mask, std::size_t steps)
       : mask_(mask),
         whole_(mask              ? 0

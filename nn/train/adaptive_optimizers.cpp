@@ -11,7 +11,7 @@ using detail::require_rate;
 
 namespace {
 
-/// m = beta1 m' + (1 - beta1) g and v = beta2 v' + (1 - beta2) g², of Adam and its kin.
+/// m = beta1 m' + (1 - beta1) g and v = beta2 v' + (1 - beta2) g², the moments of Adam and all that derive from it.
 template <class T>
 struct Moments {
   T beta1, beta2, fresh1, fresh2;

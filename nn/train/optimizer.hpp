@@ -50,7 +50,7 @@ class Optimizer : public Rates {
   /// no finite number of type T, and for a parameter or gradient that has another shape than when the optimizer was
   /// made.
   void step();
-  /// Of the parameters that it holds, and of no others.
+  /// Clears the gradients of the parameters that it holds, and of no others.
   void zero_grad();
   const std::vector<Parameter<T>*>& parameters() const { return parameters_; }
 

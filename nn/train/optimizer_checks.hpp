@@ -23,7 +23,7 @@ inline void require_rate(const char* what, double value) {
   if (!(value >= 0 && value < 1)) refuse_option(what, value);
 }
 
-/// Of Adam and its kin.
+/// Checks the options that Adam, AdamW, NAdam and the like share.
 template <class Options>
 void check_betas(const Options& options) {
   require_rate("beta1 must be in [0, 1)", options.beta1);
