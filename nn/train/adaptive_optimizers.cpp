@@ -31,7 +31,7 @@ template <class T>
 NAdam<T>::NAdam(const Groups& groups) : products_(groups.size(), 1) {
   for (const auto& [parameters, options] : groups) {
     this->add_group(parameters, options.learning_rate);
-    detail::check_betas(options);
+    detail::check_betas<T>(options);
     require_not_negative("momentum_decay must not be negative", options.momentum_decay);
     options_.push_back(options);
     this->momenta.push_back(options.beta1);
@@ -73,7 +73,7 @@ template <class T>
 RAdam<T>::RAdam(const Groups& groups) {
   for (const auto& [parameters, options] : groups) {
     this->add_group(parameters, options.learning_rate);
-    detail::check_betas(options);
+    detail::check_betas<T>(options);
     options_.push_back(options);
     this->momenta.push_back(options.beta1);
   }
@@ -105,7 +105,7 @@ template <class T>
 Adamax<T>::Adamax(const Groups& groups) {
   for (const auto& [parameters, options] : groups) {
     this->add_group(parameters, options.learning_rate);
-    detail::check_betas(options);
+    detail::check_betas<T>(options);
     options_.push_back(options);
     this->momenta.push_back(options.beta1);
   }
@@ -137,7 +137,7 @@ Adagrad<T>::Adagrad(const Groups& groups) {
     require_not_negative("lr_decay must not be negative", options.lr_decay);
     require_not_negative("weight_decay must not be negative", options.weight_decay);
     require_not_negative("initial_accumulator_value must not be negative", options.initial_accumulator_value);
-    require_not_negative("eps must not be negative", options.eps);
+    detail::require_eps<T>(options.eps);
     options_.push_back(options);
     std::size_t size = square_.size();
     for (const Parameter<T>* parameter : parameters) size += parameter->size();
@@ -163,7 +163,7 @@ Adadelta<T>::Adadelta(const Groups& groups) {
   for (const auto& [parameters, options] : groups) {
     this->add_group(parameters, options.learning_rate);
     require_rate("rho must be in [0, 1)", options.rho);
-    require_not_negative("eps must not be negative", options.eps);
+    detail::require_eps<T>(options.eps);
     require_not_negative("weight_decay must not be negative", options.weight_decay);
     options_.push_back(options);
   }

@@ -166,7 +166,7 @@ RMSProp<T>::RMSProp(const Groups& groups) {
   for (const auto& [parameters, options] : groups) {
     this->add_group(parameters, options.learning_rate);
     require_rate("alpha must be in [0, 1)", options.alpha);
-    require_not_negative("eps must not be negative", options.eps);
+    detail::require_eps<T>(options.eps);
     require_not_negative("weight_decay must not be negative", options.weight_decay);
     require_not_negative("momentum must not be negative", options.momentum);
     centered |= options.centered;
@@ -208,7 +208,7 @@ Adam<T>::Adam(const Groups& groups) {
   bool amsgrad = false;
   for (const auto& [parameters, options] : groups) {
     this->add_group(parameters, options.learning_rate);
-    detail::check_betas(options);
+    detail::check_betas<T>(options);
     require_not_negative("decoupled_weight_decay must not be negative", options.decoupled_weight_decay);
     amsgrad |= options.amsgrad;
     options_.push_back(options);

@@ -23,12 +23,21 @@ inline void require_rate(const char* what, double value) {
   if (!(value >= 0 && value < 1)) refuse_option(what, value);
 }
 
+/// What is added to a divisor that is 0 where a gradient has always been: without it the parameter would become NaN.
+template <class T>
+void require_eps(double eps) {
+  require_not_negative("eps must be positive", eps);
+  if (static_cast<T>(eps) == 0)
+    throw autograd::ValueError("optimizer: eps must be positive, got " + autograd::number_text(eps) +
+                               ", which is 0 in the type of the parameters");
+}
+
 /// Checks the options that Adam, AdamW, NAdam and the like share.
-template <class Options>
+template <class T, class Options>
 void check_betas(const Options& options) {
   require_rate("beta1 must be in [0, 1)", options.beta1);
   require_rate("beta2 must be in [0, 1)", options.beta2);
-  require_not_negative("eps must not be negative", options.eps);
+  require_eps<T>(options.eps);
   require_not_negative("weight_decay must not be negative", options.weight_decay);
 }
 

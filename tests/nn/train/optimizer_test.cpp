@@ -222,7 +222,7 @@ TEST_CASE("optimizers: refused options", "[optimizer]") {
   CHECK_THROWS_AS(nn::Adam<double>(list, {.beta1 = 1}), ValueError);
   CHECK_THROWS_AS(nn::Adam<double>(list, {.beta2 = -0.1}), ValueError);
   CHECK_THROWS_MATCHES(nn::Adam<double>(list, {.eps = -1}), ValueError,
-                       Catch::Matchers::Message("optimizer: eps must not be negative, got -1.000000"));
+                       Catch::Matchers::Message("optimizer: eps must be positive, got -1.000000"));
   CHECK_THROWS_AS(nn::Adam<double>(list, {.decoupled_weight_decay = -1}), ValueError);
   CHECK_THROWS_AS(nn::AdamW<double>(list, {.weight_decay = -1}), ValueError);
   CHECK_THROWS_AS(nn::NAdam<double>(list, {.momentum_decay = -1}), ValueError);
@@ -230,6 +230,28 @@ TEST_CASE("optimizers: refused options", "[optimizer]") {
   CHECK_THROWS_AS(nn::Adamax<double>(list, {.beta1 = -1}), ValueError);
   CHECK_THROWS_AS(nn::Adagrad<double>(list, {.lr_decay = -1}), ValueError);
   CHECK_THROWS_AS(nn::Adadelta<double>(list, {.rho = 1}), ValueError);
+}
+
+TEMPLATE_TEST_CASE("an eps of 0, which would make NaN of a parameter without gradient, is refused", "[optimizer]",
+                   float, double) {
+  using T = TestType;
+  Parameter<T> p(autograd::full<T>({1}, T(1)));
+  const std::vector<Parameter<T>*> list{&p};
+  const double vanishes = std::is_same_v<T, float> ? 1e-60 : 0;  // as a float
+  const auto check = [&](auto make) {
+    for (const double eps : {0.0, vanishes, -1.0, std::nan("")}) CHECK_THROWS_AS(make(eps), ValueError);
+    auto optimizer = make(std::is_same_v<T, float> ? 1e-30 : 1e-300);
+    optimizer.step();
+    CHECK(p.value()(0) == T(1));
+  };
+  check([&](double eps) { return nn::Adam<T>(list, {.eps = eps}); });
+  check([&](double eps) { return nn::AdamW<T>(list, {.eps = eps}); });
+  check([&](double eps) { return nn::NAdam<T>(list, {.eps = eps}); });
+  check([&](double eps) { return nn::RAdam<T>(list, {.eps = eps}); });
+  check([&](double eps) { return nn::Adamax<T>(list, {.eps = eps}); });
+  check([&](double eps) { return nn::RMSProp<T>(list, {.eps = eps}); });
+  check([&](double eps) { return nn::Adagrad<T>(list, {.eps = eps}); });
+  check([&](double eps) { return nn::Adadelta<T>(list, {.eps = eps}); });
 }
 
 TEST_CASE("decoupled decay shrinks a parameter whose gradient is 0, L2 decay moves it as a gradient does",
