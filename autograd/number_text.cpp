@@ -13,11 +13,27 @@ std::string text_of(double value, std::chars_format format, int precision) {
   return {text.data(), result.ptr};
 }
 
+template <class T>
+void append(std::string& text, T value) {
+  std::array<char, 32> shortest;
+  text.append(shortest.data(), std::to_chars(shortest.data(), shortest.data() + shortest.size(), value).ptr);
+}
+
 }  // namespace
 
 std::string number_text(double value, int digits) { return text_of(value, std::chars_format::general, digits); }
 
 std::string fixed_text(double value, int decimals) { return text_of(value, std::chars_format::fixed, decimals); }
+
+void append_shortest(std::string& text, float value) { append(text, value); }
+
+void append_shortest(std::string& text, double value) { append(text, value); }
+
+std::string shortest_text(double value) {
+  std::string text;
+  append(text, value);
+  return text;
+}
 
 std::optional<double> number_from_text(std::string_view text) {
   double value = 0;

@@ -1,12 +1,11 @@
 #include "nn/audit/expression.hpp"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <functional>
 #include <utility>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 
 namespace nn::audit {
 
@@ -86,12 +85,6 @@ Formula with_parts(const Formula& e, std::vector<Formula> parts) {
 
 namespace {
 
-std::string number_text(double value) {
-  std::array<char, 32> text;
-  const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
-  return std::string(text.data(), end);
-}
-
 int precedence(Kind kind) {
   switch (kind) {
     case Kind::add:
@@ -131,7 +124,7 @@ std::string text(const Formula& e, int least) {
   std::string result;
   switch (e->kind) {
     case Kind::number:
-      result = number_text(e->number);
+      result = autograd::shortest_text(e->number);
       break;
     case Kind::name:
       result = e->text + to_string(e->time);
@@ -140,7 +133,7 @@ std::string text(const Formula& e, int least) {
       result = "-" + part(0, own);
       break;
     case Kind::power:
-      result = part(0, own + 1) + "**" + number_text(e->number);
+      result = part(0, own + 1) + "**" + autograd::shortest_text(e->number);
       break;
     case Kind::transpose:
       result = part(0, 5) + ".T";

@@ -1,11 +1,10 @@
 #include "nn/io/json_text.hpp"
 
-#include <charconv>
 #include <cmath>
-#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 #include "nn/io/faults.hpp"
 #include "nn/io/json_scanner.hpp"
 
@@ -29,13 +28,10 @@ std::string quoted(const std::string& who, const std::string& text) {
 }
 
 void append_number(std::string& text, double value, Dtype dtype) {
-  char digits[32];
-  const auto end = dtype == Dtype::float32
-                       ? std::to_chars(std::begin(digits), std::end(digits), static_cast<float>(value)).ptr
-                       : std::to_chars(std::begin(digits), std::end(digits), value).ptr;
-  const std::string_view number(digits, static_cast<std::size_t>(end - digits));
-  text += number;
-  if (number.find_first_of(".e") == std::string_view::npos) text += ".0";
+  const std::size_t begin = text.size();
+  dtype == Dtype::float32 ? autograd::append_shortest(text, static_cast<float>(value))
+                          : autograd::append_shortest(text, value);
+  if (text.find_first_of(".e", begin) == std::string::npos) text += ".0";
 }
 
 void JsonWriter::begin() {

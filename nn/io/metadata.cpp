@@ -2,9 +2,9 @@
 
 #include <charconv>
 #include <cmath>
-#include <iterator>
 
 #include "autograd/error.hpp"
+#include "autograd/number_text.hpp"
 
 namespace nn::io {
 
@@ -17,8 +17,7 @@ MetadataValue MetadataValue::json(std::string_view value) {
 MetadataValue MetadataValue::of_number(double number) {
   if (!std::isfinite(number))
     throw autograd::ValueError("metadata: a number is not finite, and JSON has no such number");
-  char digits[32];
-  return json({digits, static_cast<std::size_t>(std::to_chars(digits, std::end(digits), number).ptr - digits)});
+  return json(autograd::shortest_text(number));
 }
 
 std::optional<double> MetadataValue::number() const {
