@@ -7,8 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "nn/io/dialect.hpp"
-#include "nn/io/json.hpp"
+#include "nn/io/formats/formats.hpp"
 #include "report.hpp"
 
 namespace {
@@ -34,12 +33,17 @@ void compare(const char* dtype, const Options& options, Report& report) {
   weights.tensors.emplace_back("w", nn::io::Tensor{{count}, random_finite<T>()});
   const std::vector<double>& numbers = weights.tensors[0].second.values;
   const nlohmann::json peer(std::vector<T>(numbers.begin(), numbers.end()));
-  std::string text = nn::io::detail::write(weights), peer_text = peer.dump();
+  std::string text = nn::io::formats::write_native(weights), peer_text = peer.dump();
   std::size_t sink = 0;
   const std::vector<Contestant> contestants{
-      {.engine = "wengert", .name = "write", .work = [&] { sink += nn::io::detail::write(weights).size(); }},
+      {.engine = "wengert", .name = "write", .work = [&] { sink += nn::io::formats::write_native(weights).size(); }},
       {.engine = "nlohmann", .name = "write", .work = [&] { sink += peer.dump().size(); }},
-      {.engine = "wengert", .name = "read", .work = [&] { sink += nn::io::read_json(text).tensors.size(); }},
+      {.engine = "wengert",
+       .name = "read",
+       .work =
+           [&] {
+             sink += nn::io::formats::read_native({text, "read"}).tensors.size();
+           }},
       {.engine = "nlohmann", .name = "read", .work = [&] { sink += nlohmann::json::parse(peer_text).size(); }},
   };
   const std::vector<Times> times = take_turns(contestants, options.rounds);

@@ -18,8 +18,8 @@
 #include "nn/audit/flow.hpp"
 #include "nn/audit/html.hpp"
 #include "nn/audit/stock.hpp"
-#include "nn/io/dialect.hpp"
 #include "nn/io/file.hpp"
+#include "nn/io/save_load.hpp"
 #include "program.hpp"
 
 using namespace nn::audit;
@@ -57,7 +57,7 @@ void take_weights(const std::string& path, const std::string& cell, Setup& setup
     const bool fits = (cell == "lstm" && layer.kind == Kind::lstm && layer.projection() == 0) ||
                       (cell == "gru" && layer.kind == Kind::gru && layer.reset_after) ||
                       (cell == "gru_reset_before" && layer.kind == Kind::gru && !layer.reset_after) ||
-                      (cell == "rnn" && layer.kind == Kind::rnn && layer.activation == nn::io::Activation::tanh);
+                      (cell == "rnn" && layer.kind == Kind::rnn && layer.activation == nn::Nonlinearity::tanh);
     if (!fits) continue;
     setup.input = layer.input_size;
     setup.hidden = layer.size;

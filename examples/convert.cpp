@@ -14,13 +14,13 @@
 #include "autograd/error.hpp"
 #include "autograd/version.hpp"
 #include "nn/infer/stream.hpp"
-#include "nn/io/dialect.hpp"
+#include "nn/io/save_load.hpp"
 #include "nn/io/self_test.hpp"
 #include "program.hpp"
 
 namespace {
 
-using nn::io::Dialect;
+using nn::io::Format;
 using nn::io::Layer;
 using nn::io::Network;
 using nn::io::Tensor;
@@ -33,18 +33,20 @@ struct Options {
   bool check = false, self_test = false, zero_state = false, formats = false;
 };
 
-Dialect dialect_of(const std::string& name) {
-  if (const auto dialect = nn::io::dialect_named(name)) return *dialect;
-  throw autograd::ValueError("no format is called " + name + "; there are " + nn::io::dialect_names());
+Format format_of(const std::string& name) {
+  if (const auto format = nn::io::format_named(name)) return *format;
+  throw autograd::ValueError("no format is called " + name + "; there are " + nn::io::format_names());
 }
 
-/// By the name of a file, where it tells.
-std::string dialect_by_suffix(const std::filesystem::path& path) {
-  const std::string suffix = path.extension().string();
-  for (const auto& [known, dialect] :
-       {std::pair{".nam", "nam"}, {".onnx", "onnx"}, {".aidax", "aidax"}, {".safetensors", "safetensors"}})
-    if (suffix == known) return dialect;
-  throw autograd::ValueError("name the format with --to: " + nn::io::dialect_names());
+/// The one asked for, or that of the name of the file, where it tells.
+Format format_to_write(const Options& options) {
+  if (!options.to.empty()) return format_of(options.to);
+  if (const auto format = nn::io::format_by_suffix(options.out)) return *format;
+  throw autograd::ValueError("name the format with --to: " + nn::io::format_names());
+}
+
+Format format_to_read(const Options& options, const std::string& file) {
+  return options.from == "auto" ? nn::io::detect(file) : format_of(options.from);
 }
 
 nn::io::Metadata notes_of(const Options& options) {
@@ -58,8 +60,8 @@ nn::io::Metadata notes_of(const Options& options) {
   return notes;
 }
 
-void print(const Network& network, Dialect dialect) {
-  fmt::print("{}, {}, {} parameters\n", name(dialect), network.dtype == nn::io::Dtype::float32 ? "float32" : "float64",
+void print(const Network& network, Format format) {
+  fmt::print("{}, {}, {} parameters\n", name(format), network.dtype == nn::io::Dtype::float32 ? "float32" : "float64",
              network.parameter_count());
   for (const Layer& layer : network.layers) {
     std::string notes;
@@ -67,7 +69,7 @@ void print(const Network& network, Dialect dialect) {
     if (layer.gates() > 1) note(std::string("gates ") + gate_order(layer.kind));
     if (layer.kind == Layer::Kind::gru)
       note(layer.reset_after ? "reset after the product" : "reset before the product");
-    if (layer.activation != nn::io::Activation::none) note(name(layer.activation));
+    if (layer.activation != nn::Nonlinearity::identity) note(name(layer.activation));
     if (layer.directions.size() == 2) note("bidirectional");
     if (layer.projection()) note(fmt::format("projection to {}", layer.projection()));
     if (layer.directions[0].bias_ih.empty()) note("no bias");
@@ -84,8 +86,8 @@ void print(const Network& network, Dialect dialect) {
   for (const auto& [key, note] : network.metadata) fmt::print("  {}: {}\n", key, note.text());
 }
 
-nn::io::ImportOptions import_options(const Options& options) {
-  nn::io::ImportOptions result;
+nn::io::LoadOptions load_options(const Options& options, Format format) {
+  nn::io::LoadOptions result{.format = format};
   if (options.dtype != "auto")
     result.dtype = options.dtype == "float64" ? nn::io::Dtype::float64 : nn::io::Dtype::float32;
   result.order = options.order;
@@ -140,8 +142,8 @@ std::optional<std::size_t> not_finite(const Network& network, const Tensor& inpu
 /// Prints every problem of a file, or what is in it. The exit status is 1 if there is a problem.
 int inspect(const Options& options) {
   try {
-    const Dialect dialect = options.from == "auto" ? nn::io::detect(options.inspect) : dialect_of(options.from);
-    print(nn::io::load(options.inspect, dialect, import_options(options)), dialect);
+    const Format format = format_to_read(options, options.inspect);
+    print(nn::io::load(options.inspect, load_options(options, format)), format);
     fmt::print("no problems\n");
     return 0;
   } catch (const nn::io::FileProblems& file) {
@@ -156,8 +158,8 @@ int inspect(const Options& options) {
 }
 
 /// Reads the written file again and says what is known by then, and what is not.
-int check(const Options& options, Network expected, Dialect to) {
-  Network again = nn::io::load(options.out, to);
+int check(const Options& options, Network expected, Format to) {
+  Network again = nn::io::load(options.out, {.format = to});
   if (options.zero_state)
     for (Layer& layer : expected.layers)
       for (nn::io::Arrays& arrays : layer.directions) arrays.h0 = arrays.c0 = {};
@@ -198,14 +200,12 @@ int check(const Options& options, Network expected, Dialect to) {
 }
 
 int convert(const Options& options) {
-  const Dialect to = dialect_of(options.to.empty() ? dialect_by_suffix(options.out) : options.to);
-  const Dialect from = options.from == "auto" ? nn::io::detect(options.in) : dialect_of(options.from);
-  const nn::io::ImportOptions import = import_options(options);
-  Network network = nn::io::load(options.in, from, import);
+  const Format to = format_to_write(options), from = format_to_read(options, options.in);
+  Network network = nn::io::load(options.in, load_options(options, from));
   print(network, from);
-  if (import.dtype) set_dtype(network, *import.dtype);
-  nn::io::save(network, to, options.out,
-               {.metadata = notes_of(options),
+  nn::io::save(network, options.out,
+               {.format = to,
+                .metadata = notes_of(options),
                 .self_test = options.self_test,
                 .sample_rate = options.sample_rate,
                 .burn_in = options.burn_in,
@@ -216,7 +216,7 @@ int convert(const Options& options) {
 
 int run(int argc, char** argv) {
   Options options;
-  CLI::App app("Converts recurrent models between " + nn::io::dialect_names() + ".", "convert");
+  CLI::App app("Converts recurrent models between " + nn::io::format_names() + ".", "convert");
   app.set_version_flag("--version", autograd::build_description());
   app.add_option("in", options.in, "the file to read");
   app.add_option("out", options.out, "the file to write");
@@ -243,7 +243,7 @@ int run(int argc, char** argv) {
   app.add_option("--inspect", options.inspect, "say what is in a file, or everything that is wrong with it");
   CLI11_PARSE(app, argc, argv);
   if (options.formats) {
-    fmt::print("{}", nn::io::dialect_table());
+    fmt::print("{}", nn::io::format_table());
     return 0;
   }
   if (!options.inspect.empty()) return inspect(options);

@@ -19,7 +19,7 @@
 #include "forecast/progress.hpp"
 #include "forecast/train.hpp"
 #include "nn/io/file.hpp"
-#include "nn/io/json.hpp"
+#include "nn/io/save_load.hpp"
 #include "program.hpp"
 
 namespace {
@@ -199,7 +199,7 @@ void run(const Options& options) {
 
   check_interrupt();
   const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  nn::io::save_json(model, options.output / "weights.json", {.metadata = metadata(options, data)});
+  nn::io::save(model, options.output / "weights.json", {.metadata = metadata(options, data)});
   nn::io::replace_file(options.output / "metrics.json", metrics(options, scores, digits, seconds.count()));
   fmt::print("\nwrote weights.json and metrics.json to {} after {:.1f} s\n", options.output.string(), seconds.count());
   if (!has_gnuplot())

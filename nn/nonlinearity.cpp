@@ -1,13 +1,19 @@
 #include "nn/nonlinearity.hpp"
 
+#include <string>
+
+#include "autograd/error.hpp"
 #include "autograd/ops/activations.hpp"
+#include "autograd/ops/softmax.hpp"
 
 namespace nn {
 
 const char* name(Nonlinearity f) {
-  constexpr std::array names{"identity",  "tanh",       "relu", "sigmoid",  "hard_sigmoid",
-                             "hard_tanh", "leaky_relu", "elu",  "softplus", "softsign"};
-  return names[static_cast<std::size_t>(f)];
+  constexpr std::array names{"identity",   "tanh", "relu",     "sigmoid",  "hard_sigmoid", "hard_tanh",
+                             "leaky_relu", "elu",  "softplus", "softsign", "softmax"};
+  const auto index = static_cast<std::size_t>(f);
+  if (index >= names.size()) throw autograd::ValueError(std::to_string(index) + " is no value of the enumeration");
+  return names[index];
 }
 
 void add_to(Description& description, const Nonlinearities& f) {
@@ -39,6 +45,8 @@ Variable<T> activate(Nonlinearity f, Variable<T> x) {
       return softplus(x);
     case Nonlinearity::softsign:
       return softsign(x);
+    case Nonlinearity::softmax:
+      return softmax(x);
   }
   return x;
 }

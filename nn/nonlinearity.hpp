@@ -1,4 +1,4 @@
-// Nonlinearity: what a cell applies to the elements of its gates and states, by name.
+// Nonlinearity: what a cell applies to its gates and states, and a file to the outputs of a linear layer, by name.
 #pragma once
 
 #include "autograd/variable.hpp"
@@ -8,12 +8,24 @@ namespace nn {
 
 using autograd::Variable;
 
-enum class Nonlinearity { identity, tanh, relu, sigmoid, hard_sigmoid, hard_tanh, leaky_relu, elu, softplus, softsign };
+enum class Nonlinearity {
+  identity,
+  tanh,
+  relu,
+  sigmoid,
+  hard_sigmoid,
+  hard_tanh,
+  leaky_relu,
+  elu,
+  softplus,
+  softsign,
+  softmax
+};
 
-/// "tanh".
+/// "tanh". Throws ValueError for a value that is not in the enumeration.
 const char* name(Nonlinearity f);
 
-/// f of each element; parameters are the defaults of the op of that name.
+/// f of each element, softmax of each row of the last axis; parameters are the defaults of the op of that name.
 template <class T>
 Variable<T> activate(Nonlinearity f, Variable<T> x);
 

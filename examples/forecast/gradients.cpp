@@ -5,7 +5,7 @@
 #include <map>
 
 #include "forecast/train.hpp"
-#include "nn/io/json.hpp"
+#include "nn/io/save_load.hpp"
 #include "nn/manual/lstm_bptt.hpp"
 
 namespace forecast {
@@ -25,7 +25,7 @@ Forecaster<double> in_double(const Forecaster<float>& model) {
   const nn::LayersOptions& options = model.lstm.options();
   nn::Generator generator;
   Forecaster<double> result(options.hidden_size, options.num_layers, generator);
-  nn::io::from_json_text(result, nn::io::to_json_text(model));
+  nn::io::from_bytes(result, nn::io::to_bytes(model));
   return result;
 }
 

@@ -17,7 +17,6 @@ namespace nn::infer {
 using autograd::ShapeError;
 using autograd::ValueError;
 namespace kernels = autograd::kernels;
-using io::Activation;
 using io::Layer;
 using io::Tensor;
 
@@ -199,30 +198,32 @@ void Unit<T>::gru() noexcept {
 template <class T>
 void Unit<T>::activate(T* y, std::size_t size) const noexcept {
   switch (activation_) {
-    case Activation::none:
+    case Nonlinearity::identity:
       break;
-    case Activation::tanh:
+    case Nonlinearity::tanh:
       in_registers<T>(size, [&](std::size_t at, auto... rest) {
         autograd::detail::store<T>(tanh(load(y + at, rest...)), y + at, rest...);
       });
       break;
-    case Activation::sigmoid:
+    case Nonlinearity::sigmoid:
       in_registers<T>(size, [&](std::size_t at, auto... rest) {
         autograd::detail::store<T>(sigmoid(load(y + at, rest...)), y + at, rest...);
       });
       break;
-    case Activation::relu:
+    case Nonlinearity::relu:
       for (std::size_t k = 0; k < size; ++k) y[k] = std::max(y[k], T(0));
       break;
-    case Activation::elu:
+    case Nonlinearity::elu:
       for (std::size_t k = 0; k < size; ++k) y[k] = y[k] > 0 ? y[k] : std::expm1(y[k]);
       break;
-    case Activation::softmax: {
+    case Nonlinearity::softmax: {
       const T largest = *std::max_element(y, y + size);
       T sum = 0;
       for (std::size_t k = 0; k < size; ++k) sum += y[k] = std::exp(y[k] - largest);
       for (std::size_t k = 0; k < size; ++k) y[k] /= sum;
+      break;
     }
+    default:;  // of no network without faults()
   }
 }
 

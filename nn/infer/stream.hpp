@@ -35,7 +35,7 @@ class Unit {
   void activate(T* y, std::size_t size) const noexcept;
 
   io::Layer::Kind kind_;
-  io::Activation activation_;
+  Nonlinearity activation_;
   bool reset_after_;
   std::size_t input_, size_, recurrent_;  // I; H; width of h
   Aligned weight_, bias_;                 // of (h, x), or of x alone in a GRU and a linear layer

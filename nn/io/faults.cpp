@@ -5,7 +5,7 @@
 #include <limits>
 #include <set>
 
-#include "nn/io/json_format.hpp"
+#include "nn/io/formats/native.hpp"
 #include "nn/io/json_scanner.hpp"
 #include "nn/io/json_text.hpp"
 
@@ -57,8 +57,8 @@ class Faults {
   }
 
   void check_count(std::size_t count, const char* what) {
-    if (count > detail::max_keys)
-      add(std::to_string(count) + ' ' + what + ", at most " + std::to_string(detail::max_keys) + " are kept");
+    if (count > formats::max_keys)
+      add(std::to_string(count) + ' ' + what + ", at most " + std::to_string(formats::max_keys) + " are kept");
   }
 
   void check_self_test(const std::optional<SelfTest>& test, Dtype dtype) {
@@ -78,8 +78,11 @@ class Faults {
 void check_layer(Faults& faults, const Layer& layer, const std::string& name, Dtype dtype) {
   const auto add = [&](const std::string& what) { faults.add(name + what); };
   const auto size_of = [](std::size_t size) { return std::to_string(size); };
-  if (layer.kind > Layer::Kind::linear || layer.activation > Activation::elu)
+  if (layer.kind > Layer::Kind::linear || layer.activation > Nonlinearity::softmax)
     return add(": its kind or its activation is none of the enumeration");
+  if (!is_activation(layer.activation))
+    return add(" has the activation " + std::string(nn::name(layer.activation)) +
+               ", expected tanh, relu, sigmoid, elu or softmax");
   if (layer.directions.empty() || layer.directions.size() > (layer.recurrent() ? 2 : 1))
     return add(" has " + size_of(layer.directions.size()) + " directions, expected 1" +
                (layer.recurrent() ? " or 2" : ""));
@@ -89,10 +92,11 @@ void check_layer(Faults& faults, const Layer& layer, const std::string& name, Dt
   if (layer.size > max_size || layer.input_size > max_size)
     return add(": its input size is " + size_of(layer.input_size) + " and its size " + size_of(layer.size) +
                ", and both must be at most " + size_of(max_size));
-  if (layer.kind == Layer::Kind::rnn && layer.activation != Activation::tanh && layer.activation != Activation::relu)
-    add(" is an RNN with " + std::string(nn::io::name(layer.activation)) + ", expected tanh or relu");
-  if ((layer.kind == Layer::Kind::lstm || layer.kind == Layer::Kind::gru) && layer.activation != Activation::none)
-    add(" is followed by " + std::string(nn::io::name(layer.activation)) + ", which a recurrent layer can not be");
+  if (layer.kind == Layer::Kind::rnn && layer.activation != Nonlinearity::tanh &&
+      layer.activation != Nonlinearity::relu)
+    add(" is an RNN with " + std::string(nn::name(layer.activation)) + ", expected tanh or relu");
+  if ((layer.kind == Layer::Kind::lstm || layer.kind == Layer::Kind::gru) && layer.activation != Nonlinearity::identity)
+    add(" is followed by " + std::string(nn::name(layer.activation)) + ", which a recurrent layer can not be");
   const std::size_t rows = layer.gates() * layer.size;
   const std::size_t width = layer.projection() ? layer.projection() : layer.size;
   for (const Arrays& arrays : layer.directions) {

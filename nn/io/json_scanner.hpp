@@ -25,7 +25,7 @@ class JsonScanner {
   };
   using Scalar = std::variant<std::nullptr_t, bool, Number, std::string>;
 
-  /// `who` and `source` begin every error: `load_json: weights.json, byte 120, /parameters/w/data/3: ...`. An empty
+  /// `who` and `source` begin every error: `load (native): weights.json, byte 120, /parameters/w/data/3: ...`. An empty
   /// source is left out. The text must outlive the scanner.
   JsonScanner(std::string who, std::string source, std::string_view text);
   virtual ~JsonScanner() = default;

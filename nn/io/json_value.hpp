@@ -125,7 +125,7 @@ class JsonDocument {
   /// Throws FileProblems if there are any.
   void finish() const;
 
-  /// `load_nam: amp.nam`, how errors begin.
+  /// `load (nam): amp.nam`, how errors begin.
   std::string where() const { return who_ + (source_.empty() ? "" : ": ") + source_; }
 
  private:

@@ -247,7 +247,7 @@ Order order_of(const std::vector<Part>& parts, bool sorted, const std::vector<st
                      ", and do not tell in which order the layers feed one another";
   if (const auto& found = numbered.found().size() > 1 ? numbered.found() : any.found(); found.size() > 1)
     text += ": " + list(parts, found[0]) + " or " + list(parts, found[1]);
-  throw ValueError(text + "; give the order (convert --order, ImportOptions::order)");
+  throw ValueError(text + "; give the order (convert --order, LoadOptions::order)");
 }
 
 }  // namespace nn::io

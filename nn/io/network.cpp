@@ -8,10 +8,10 @@
 
 #include "autograd/error.hpp"
 #include "nn/io/faults.hpp"
+#include "nn/io/formats/table.hpp"
 #include "nn/io/json_scanner.hpp"
 #include "nn/io/layer_order.hpp"
 #include "nn/io/self_test.hpp"
-#include "nn/nonlinearity.hpp"
 
 namespace nn::io {
 
@@ -19,8 +19,9 @@ using autograd::ValueError;
 
 namespace {
 
-constexpr std::array activations{"", "tanh", "relu", "sigmoid", "softmax", "elu"};  // in the order of Activation
-constexpr std::array kinds{"LSTM", "GRU", "RNN", "Linear"};                         // in the order of Layer::Kind
+constexpr std::array activations{Nonlinearity::identity, Nonlinearity::tanh, Nonlinearity::relu,
+                                 Nonlinearity::sigmoid,  Nonlinearity::elu,  Nonlinearity::softmax};
+constexpr std::array kinds{"LSTM", "GRU", "RNN", "Linear"};  // in the order of Layer::Kind
 
 /// The attribute of a model that is no row of layers, in files that hold any arrays: why.
 constexpr const char* told = "refusal";
@@ -66,7 +67,7 @@ class Collector {
       if (cell) type.resize(type.size() - 4);
       const auto kind = std::find(kinds.begin(), kinds.end(), type);
       if (kind == kinds.end() || description.type == "LinearCell")
-        throw ValueError(shown_path(path) + " is of type " + shown(description.type) + only_layers);
+        throw ValueError(shown_path(path) + " is of type " + shown(description.type) + only_layers());
       const std::string prefix = path.empty() ? path : path + ".";
       result.push_back({prefix, static_cast<Layer::Kind>(kind - kinds.begin()), cell, description});
     }
@@ -126,7 +127,7 @@ class Collector {
       const std::string own = own_array(path);
       throw ValueError(shown_path(path) + (own.empty() ? "" : ", with " + own + ",") +
                        " computes what no description says" +
-                       (tried ? " (" + description.attributes[0].text + ")" : "") + only_layers +
+                       (tried ? " (" + description.attributes[0].text + ")" : "") + only_layers() +
                        (tried ? "" : "; describe() of type \"Sequential\" says of a row of its parts that it is one"));
     }
   }
@@ -141,9 +142,11 @@ class Collector {
   }
 
  private:
-  static constexpr const char* only_layers =
-      ", and only LSTM, GRU, RNN and Linear layers, one after the other, can be converted to programs that run them; "
-      "native, state_dict and safetensors hold its parameters";
+  static std::string only_layers() {
+    return ", and only LSTM, GRU, RNN and Linear layers, one after the other, can be converted to programs that run "
+           "them; " +
+           formats::holders_of_any_module() + " hold its parameters";
+  }
 
   static std::string shown_path(const std::string& path) { return path.empty() ? "the model" : shown(path); }
 
@@ -172,7 +175,7 @@ class Collector {
         continue;
       const std::string part = shown(path) + " of type " + shown(find_module(path)->type);
       throw ValueError(part + " is a part of " + shown_path(outer) + " of type " + shown(description.type) +
-                       ", which computes with it what no description says" + only_layers);
+                       ", which computes with it what no description says" + only_layers());
     }
   }
 
@@ -180,9 +183,9 @@ class Collector {
     for (const auto& [option, what] : {std::pair{"reverse", " runs from the last step to the first (reverse)"},
                                        {"residual", " has a residual connection"}})
       if (const auto set = attribute(description, option); set && set->number != 0)
-        throw ValueError(shown_path(path) + what + only_layers);
+        throw ValueError(shown_path(path) + what + only_layers());
     const std::string cell = path.empty() ? "cell" : path + ".cell";
-    if (!find_module(cell)) throw ValueError(shown(cell) + " computes what no description says" + only_layers);
+    if (!find_module(cell)) throw ValueError(shown(cell) + " computes what no description says" + only_layers());
   }
 
   Tensor take(const std::string& name) {
@@ -228,7 +231,7 @@ class Collector {
                                "nonlinearity", "bias",        "hidden_nonlinearity"};
     for (const Attribute& each : found.description.attributes)
       if (std::find(known.begin(), known.end(), each.name) == known.end())
-        throw ValueError(shown_path(name) + " has " + shown(each.name) + ", which nothing here knows" + only_layers);
+        throw ValueError(shown_path(name) + " has " + shown(each.name) + ", which nothing here knows" + only_layers());
     if (const auto order = attribute(found.description, "gate_order"); order && order->text != gate_order(found.kind))
       throw ValueError(name + " has gate order " + order->text + ", expected " + gate_order(found.kind));
     const auto require = [&](const char* what, const Attribute& usual) {
@@ -249,7 +252,7 @@ class Collector {
     if (found.kind == Layer::Kind::rnn) {
       const auto nonlinearity = attribute(found.description, "nonlinearity");
       const auto activation = activation_named(nonlinearity ? nonlinearity->text : "tanh");
-      if (activation != Activation::tanh && activation != Activation::relu)
+      if (activation != Nonlinearity::tanh && activation != Nonlinearity::relu)
         throw ValueError(name + " has nonlinearity " + nonlinearity->text + ", expected tanh or relu");
       layer.activation = *activation;
     }
@@ -327,26 +330,29 @@ void require_sound(const Network& network) {
   if (const auto found = faults(network); !found.empty()) throw ValueError(joined(found));
 }
 
-/// The name of a value of an enumeration.
-template <class Names, class Enumeration>
-const char* name_in(const Names& names, Enumeration value) {
-  const auto index = static_cast<std::size_t>(value);
-  if (index >= names.size()) throw ValueError(std::to_string(index) + " is no value of the enumeration");
-  return names[index];
-}
-
 }  // namespace
 
-const char* name(Activation activation) { return name_in(activations, activation); }
+bool is_activation(Nonlinearity f) { return std::find(activations.begin(), activations.end(), f) != activations.end(); }
 
-std::optional<Activation> activation_named(const std::string& name) {
-  if (name == "linear") return Activation::none;
-  const auto found = std::find(activations.begin(), activations.end(), name);
-  if (found == activations.end()) return {};
-  return static_cast<Activation>(found - activations.begin());
+std::optional<Nonlinearity> activation_named(const std::string& name) {
+  if (name.empty() || name == "linear") return Nonlinearity::identity;
+  for (const Nonlinearity f : activations)
+    if (f != Nonlinearity::identity && name == nn::name(f)) return f;
+  return {};
 }
 
-const char* name(Layer::Kind kind) { return name_in(kinds, kind); }
+bool Arrays::starts_from_zero() const {
+  const auto zero = [](const Tensor& tensor) {
+    return std::all_of(tensor.values.begin(), tensor.values.end(), [](double value) { return value == 0; });
+  };
+  return zero(h0) && zero(c0);
+}
+
+const char* name(Layer::Kind kind) {
+  const auto index = static_cast<std::size_t>(kind);
+  if (index >= kinds.size()) throw ValueError(std::to_string(index) + " is no value of the enumeration");
+  return kinds[index];
+}
 
 const char* gate_order(Layer::Kind kind) {
   return kind == Layer::Kind::lstm ? "ifgo" : kind == Layer::Kind::gru ? "rzn" : "";
@@ -424,22 +430,10 @@ std::vector<std::pair<std::string, Tensor>> named_tensors(const Network& network
 
 Weights weights_of(const Network& network) {
   require_sound(network);
-  if (network.skip)
-    throw ValueError("the inputs are added to the outputs, which the names of weights can not say; write guitarml");
-  if (network.input_gain_db != 0 || network.output_gain_db != 0)
-    throw ValueError("the model has a gain, which the names of weights can not say; write aidax");
+  if (const std::string why = formats::inexpressible(network, Format::native); !why.empty()) throw ValueError(why);
   Weights weights{.dtype = network.dtype, .metadata = network.metadata, .self_test = network.self_test};
   for (std::size_t k = 0; k < network.layers.size(); ++k) {
     const Layer& layer = network.layers[k];
-    if (!layer.recurrent() && layer.activation != Activation::none)
-      throw ValueError(layer.name + " is followed by " + std::string(name(layer.activation)) +
-                       ", which the names of weights can not say; write rtneural");
-    for (const Arrays& arrays : layer.directions)
-      for (const Tensor* const state : {&arrays.h0, &arrays.c0})
-        if (std::any_of(state->values.begin(), state->values.end(), [](double value) { return value != 0; }))
-          throw ValueError(layer.name +
-                           " starts from a state that is not zero, which only nam files hold; write nam, "
-                           "or drop the initial states");
     if (k > 0 && network.layers[k - 1].name == layer.name) {
       for (Attribute& attribute : weights.modules.back().second.attributes)
         if (attribute.name == "num_layers") ++attribute.number;
@@ -456,7 +450,8 @@ Weights weights_of(const Network& network) {
       if (layer.kind == Layer::Kind::lstm && !layer.cell) attributes.emplace_back("proj_size", layer.projection());
       if (layer.kind != Layer::Kind::rnn) attributes.emplace_back("gate_order", std::string(gate_order(layer.kind)));
       if (layer.kind == Layer::Kind::gru) attributes.emplace_back("reset_after", layer.reset_after);
-      if (layer.kind == Layer::Kind::rnn) attributes.emplace_back("nonlinearity", std::string(name(layer.activation)));
+      if (layer.kind == Layer::Kind::rnn)
+        attributes.emplace_back("nonlinearity", std::string(nn::name(layer.activation)));
     } else {
       attributes = {{"in_features", layer.input_size}, {"out_features", layer.size}};
     }

@@ -8,15 +8,15 @@
 #include <vector>
 
 #include "nn/io/weights.hpp"
+#include "nn/nonlinearity.hpp"
 
 namespace nn::io {
 
-enum class Activation { none, tanh, relu, sigmoid, softmax, elu };
-
-/// "tanh"; "" for none.
-const char* name(Activation activation);
-/// Empty for an unknown name; "linear" is none.
-std::optional<Activation> activation_named(const std::string& name);
+/// Whether it is one that files keep after a linear layer, and Stream runs: the identity, tanh, relu, sigmoid, elu and
+/// softmax.
+bool is_activation(Nonlinearity f);
+/// One of these by its name in files, where the identity is "" or "linear". Empty for any other name.
+std::optional<Nonlinearity> activation_named(const std::string& name);
 
 /// The arrays of one direction of one layer in PyTorch's layout: rows in gate blocks, i, f, g, o of an LSTM and r, z, n
 /// of a GRU. An array that the layer lacks is empty. A linear layer has weight_ih and bias_ih alone.
@@ -26,6 +26,8 @@ struct Arrays {
   Tensor bias_ih = {}, bias_hh = {};  ///< (G H)
   Tensor weight_hr = {};              ///< (P, H), a projection of an LSTM
   Tensor h0 = {}, c0 = {};            ///< (R), (H): the state before the first step, zeros if empty
+
+  bool starts_from_zero() const;
 };
 
 struct Layer {
@@ -35,8 +37,8 @@ struct Layer {
   std::string name = {};  ///< "lstm", "head"; layers of one name that follow one another are one module
   bool cell = false;      ///< its arrays are named without `_l0`
   std::size_t input_size = 0;
-  std::size_t size = 0;                      ///< H, or the features of a linear layer
-  Activation activation = Activation::none;  ///< after a linear layer; tanh or relu in an RNN
+  std::size_t size = 0;                              ///< H, or the features of a linear layer
+  Nonlinearity activation = Nonlinearity::identity;  ///< after a linear layer; tanh or relu in an RNN
   bool reset_after = true;  ///< GRU: n = tanh(.. + r (U h + b_hh)), otherwise tanh(.. + U (r h) + b_hh)
   std::vector<Arrays> directions = {Arrays()};  ///< forward, and in reverse
 
@@ -92,8 +94,7 @@ Network network_of(const Weights& weights, const std::vector<std::string>& order
 std::vector<std::pair<std::string, Description>> untold_by_names(const Weights& weights);
 
 /// Under PyTorch's names: `lstm.weight_ih_l0`, `head.weight`.
-/// Throws ValueError for faults(), and what wengert/1 can not hold: a skip, a gain, initial states, an activation after
-/// a layer.
+/// Throws ValueError for faults(), and for what wengert/1 can not express, see format_table().
 Weights weights_of(const Network& network);
 
 /// f(name, tensor) for every array, under PyTorch's names, whatever else the network has.

@@ -4,11 +4,11 @@ import path from 'node:path';
 
 const folder = process.argv[2];
 
-export function* cases(dialect) {
-  const files = fs.readdirSync(folder).filter((file) => file.endsWith('.' + dialect));
-  if (files.length < 5) throw new Error(`only ${files.length} files of ${dialect} in ${folder}`);
+export function* cases(format) {
+  const files = fs.readdirSync(folder).filter((file) => file.endsWith('.' + format));
+  if (files.length < 5) throw new Error(`only ${files.length} files of ${format} in ${folder}`);
   for (const file of files) {
-    const name = file.slice(0, -dialect.length - 1);
+    const name = file.slice(0, -format.length - 1);
     const expected = JSON.parse(fs.readFileSync(path.join(folder, name + '.expected.json')));
     yield { name, path: path.join(folder, file), file: fs.readFileSync(path.join(folder, file)), ...expected };
   }

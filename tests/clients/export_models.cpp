@@ -8,12 +8,12 @@
 
 #include "autograd/error.hpp"
 #include "nn/infer/stream.hpp"
-#include "nn/io/dialect.hpp"
 #include "nn/io/networks.hpp"
+#include "nn/io/save_load.hpp"
 
 using namespace networks;
-using nn::io::Activation;
-using nn::io::Dialect;
+using nn::Nonlinearity;
+using nn::io::Format;
 
 namespace {
 
@@ -46,9 +46,9 @@ int main(int count, char** argv) {
   struct Case {
     std::string name;
     Network network;
-    std::vector<Dialect> dialects;
+    std::vector<Format> formats;
   };
-  using enum Dialect;
+  using enum Format;
   Network skipping = random_network(1, {{lstm, 40}, {linear, 1}});
   skipping.skip = 1;
   Network loud = random_network(3, {{lstm, 5}, {linear, 1}});
@@ -67,7 +67,9 @@ int main(int count, char** argv) {
        {native, state_dict, rtneural, guitarml, keras, onnx, safetensors}},
       {"gru_reset_before", random_network(2, {{gru, 7, false}, {linear, 1}}), {native, keras, onnx, tfjs}},
       {"rnn", random_network(2, {{rnn, 7}, {linear, 1}}), {native, state_dict, keras, onnx, tfjs, safetensors}},
-      {"rnn_relu", random_network(2, {{rnn, 3, true, 1, Activation::relu}, {linear, 1}}), {native, keras, onnx, tfjs}},
+      {"rnn_relu",
+       random_network(2, {{rnn, 3, true, 1, Nonlinearity::relu}, {linear, 1}}),
+       {native, keras, onnx, tfjs}},
       {"bidirectional",
        random_network(2, {{lstm, 4, true, 2}, {lstm, 4, true, 2}, {gru, 3, true, 2}, {linear, 1}}),
        {native, state_dict, keras, onnx, safetensors}},
@@ -75,15 +77,15 @@ int main(int count, char** argv) {
        random_network(2, {{lstm, 4, true, 2}, {gru, 3, false, 2}, {rnn, 3, true, 2}, {linear, 1}}),
        {native, keras, onnx, tfjs}},
       {"projection",
-       random_network(2, {{lstm, 6, true, 1, Activation::none, 2}, {linear, 1}}),
+       random_network(2, {{lstm, 6, true, 1, Nonlinearity::identity, 2}, {linear, 1}}),
        {native, state_dict, safetensors}},
       {"activations",
        random_network(2, {{lstm, 6},
-                          {linear, 5, true, 1, Activation::relu},
-                          {linear, 4, true, 1, Activation::elu},
-                          {linear, 4, true, 1, Activation::tanh},
-                          {linear, 4, true, 1, Activation::sigmoid},
-                          {linear, 3, true, 1, Activation::softmax}}),
+                          {linear, 5, true, 1, Nonlinearity::relu},
+                          {linear, 4, true, 1, Nonlinearity::elu},
+                          {linear, 4, true, 1, Nonlinearity::tanh},
+                          {linear, 4, true, 1, Nonlinearity::sigmoid},
+                          {linear, 3, true, 1, Nonlinearity::softmax}}),
        {rtneural, keras, onnx, tfjs}},
       {"skip", skipping, {aidax, guitarml, onnx}},
       {"gains", loud, {onnx}},
@@ -94,8 +96,11 @@ int main(int count, char** argv) {
     const nlohmann::json expected{{"input", rows_of(input)},
                                   {"output", rows_of(nn::infer::evaluate(c.network, input))}};
     std::ofstream(folder / (c.name + ".expected.json")) << expected;
-    for (const Dialect dialect : c.dialects)
-      nn::io::save(c.network, dialect, folder / (c.name + "." + name(dialect)),
-                   {.metadata = {{"made by", "export_models"}}, .self_test = dialect != state_dict});
+    for (const Format format : c.formats)
+      nn::io::save(
+          c.network, folder / (c.name + "." + name(format)),
+          {.format = format,
+           .metadata = format == state_dict ? nn::io::Metadata{} : nn::io::Metadata{{"made by", "export_models"}},
+           .self_test = format != state_dict});
   }
 }

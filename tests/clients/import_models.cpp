@@ -3,7 +3,7 @@
 #include <exception>
 
 #include "nn/io/answers.hpp"
-#include "nn/io/dialect.hpp"
+#include "nn/io/save_load.hpp"
 
 int main(int, char** argv) {
   std::size_t read = 0, bad = 0;

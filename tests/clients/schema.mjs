@@ -8,9 +8,9 @@ let validated = 0;
 for (const schemaFile of fs.readdirSync(schemas)) {
   const schema = JSON.parse(fs.readFileSync(path.join(schemas, schemaFile)));
   const validate = new Ajv({ strict: false, allErrors: true }).compile(schema);
-  const dialect = schemaFile.split('.')[0];
-  const dialects = dialect === 'rtneural' ? ['rtneural', 'aidax'] : [dialect];
-  for (const file of fs.readdirSync(folder).filter((f) => dialects.includes(f.split('.').pop()))) {
+  const format = schemaFile.split('.')[0];
+  const formats = format === 'rtneural' ? ['rtneural', 'aidax'] : [format];
+  for (const file of fs.readdirSync(folder).filter((f) => formats.includes(f.split('.').pop()))) {
     const value = JSON.parse(fs.readFileSync(path.join(folder, file)));
     if (!validate(value)) throw new Error(`${file}: ${JSON.stringify(validate.errors)}`);
     for (const key of schema.required ?? [Object.keys(value)[0]]) {

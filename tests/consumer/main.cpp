@@ -5,7 +5,7 @@
 #include <string>
 
 #include "autograd/autograd.hpp"
-#include "nn/io/json.hpp"
+#include "nn/io/save_load.hpp"
 #include "nn/nn.hpp"
 
 namespace user {
@@ -92,9 +92,9 @@ void training() {
 
   const auto file =
       std::filesystem::temp_directory_path() / ("wengert_consumer_" + std::to_string(generator()) + ".json");
-  nn::io::save_json(model, file);
+  nn::io::save(model, file);
   Model<float> loaded(generator);
-  nn::io::load_json(loaded, file);
+  nn::io::load(loaded, file);
   std::filesystem::remove(file);
   check(loaded.head.weight == model.head.weight, "weights through JSON are the same bits");
 }

@@ -16,8 +16,7 @@
 #include "nn/dropout.hpp"
 #include "nn/initialize.hpp"
 #include "nn/io/checkpoint.hpp"
-#include "nn/io/dialect.hpp"
-#include "nn/io/json.hpp"
+#include "nn/io/save_load.hpp"
 #include "nn/io/self_test.hpp"
 #include "nn/loss.hpp"
 #include "nn/recurrent/lstm.hpp"
@@ -30,7 +29,7 @@ using autograd::Array;
 using autograd::Tape;
 using autograd::Variable;
 using networks::random_network;
-using nn::io::Dialect;
+using nn::io::Format;
 using Kind = nn::io::Layer::Kind;
 
 namespace {
@@ -120,27 +119,27 @@ std::map<std::string, Text> texts() {
   all["JSON"] = [] {
     saved::Small<double> model, other;
     model.w.update([](auto& values) { values.fill(-12345.678e-9); });
-    const std::string text = nn::io::to_json_text(model);
-    nn::io::from_json_text(other, text);
+    const std::string text = nn::io::to_bytes(model);
+    nn::io::from_bytes(other, text);
     CHECK(saved::bits(model) == saved::bits(other));
     std::ostringstream stream;
-    nn::io::save_json(model, stream);
+    nn::io::save(model, stream);
     std::istringstream back(stream.str());
-    nn::io::load_json(other, back);
+    nn::io::load(other, back);
     CHECK(stream.str() == text);
     return text;
   };
-  for (const Dialect dialect :
-       {Dialect::native, Dialect::state_dict, Dialect::rtneural, Dialect::aidax, Dialect::guitarml, Dialect::nam,
-        Dialect::keras, Dialect::onnx, Dialect::tfjs, Dialect::safetensors})
-    all[nn::io::name(dialect)] = [dialect] {
+  for (const Format format : {Format::native, Format::state_dict, Format::rtneural, Format::aidax, Format::guitarml,
+                              Format::nam, Format::keras, Format::onnx, Format::tfjs, Format::safetensors})
+    all[nn::io::name(format)] = [format] {
       const saved::Folder folder;
       const auto path = folder.path / "file";
-      const nn::io::ExportOptions options{.self_test = true, .sample_rate = 44100};
-      nn::io::save(random_network(1, {{Kind::lstm, 12}, {Kind::linear, 1}}), dialect, path, options);
+      const nn::io::SaveOptions options{
+          .format = format, .self_test = true, .sample_rate = format == Format::state_dict ? 0. : 44100.};
+      nn::io::save(random_network(1, {{Kind::lstm, 12}, {Kind::linear, 1}}), path, options);
       std::string bytes;
       for (const std::string& name : folder.files()) bytes += name + saved::bytes_of(folder.path / name);
-      nn::io::save(nn::io::load(path, dialect), dialect, path, options);
+      nn::io::save(nn::io::load(path, {.format = format}), path, options);
       std::string again;
       for (const std::string& name : folder.files()) again += name + saved::bytes_of(folder.path / name);
       return bytes + again;
@@ -149,8 +148,9 @@ std::map<std::string, Text> texts() {
     nn::io::Network network = random_network(1, {{Kind::lstm, 3}, {Kind::linear, 1}});
     network.self_test = nn::io::SelfTest{nn::io::zero_tensor({2, 1}), nn::io::zero_tensor({2, 1}), 1e-5};
     network.self_test->output.values[0] = 1234.5;
-    return error_of([&] { nn::io::verify_self_test(network, "file"); }) +
-           error_of([&] { nn::io::read("{\"format\": \"wengert/1\", \"dtype\": \"float32\", \"parameters\": 1.5}"); });
+    return error_of([&] { nn::io::verify_self_test(network, "file"); }) + error_of([&] {
+             nn::io::from_bytes("{\"format\": \"wengert/1\", \"dtype\": \"float32\", \"parameters\": 1.5}");
+           });
   };
   all["tape"] = [] {
     Tape<double> tape;

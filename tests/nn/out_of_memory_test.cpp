@@ -8,15 +8,15 @@
 #include "autograd/ops.hpp"
 #include "catch.hpp"
 #include "nn/io/checkpoint.hpp"
-#include "nn/io/dialect.hpp"
-#include "nn/io/json.hpp"
 #include "nn/io/models.hpp"
+#include "nn/io/save_load.hpp"
 #include "nn/nn.hpp"
 #include "nn/parameters.hpp"
 
 namespace fs = std::filesystem;
 using autograd::Generator;
 using autograd::Tape;
+using nn::io::Format;
 using saved::bytes_of;
 
 namespace {
@@ -115,7 +115,9 @@ TEST_CASE("a save that runs out of memory anywhere leaves the file as it was", "
   const fs::path path = folder.path / "file";
   Training old, training;
   training.step();
-  const auto json = [&](const Training& t) { nn::io::save_json(t.model, path, {.metadata = {{"name", "a"}}}); };
+  const auto json = [&](const Training& t) {
+    nn::io::save(t.model, path, {.format = Format::native, .metadata = {{"name", "a"}}});
+  };
   const auto checkpoint = [&](const Training& t) { nn::io::save_checkpoint(t, path); };
   const auto check = [&](const auto& save) {
     save(training);
@@ -173,11 +175,11 @@ TEST_CASE("a load that runs out of memory anywhere leaves the model as it was", 
     CHECK(failures > needed / 2);
   };
   SECTION("JSON") {
-    nn::io::save_json(trained.model, folder.path / "file", {.metadata = {{"name", "a"}}});
-    check([&](Model& model) { nn::io::load_json(model, folder.path / "file"); });
+    nn::io::save(trained.model, folder.path / "file", {.format = Format::native, .metadata = {{"name", "a"}}});
+    check([&](Model& model) { nn::io::load(model, folder.path / "file"); });
   }
   SECTION("safetensors") {
-    nn::io::save_safetensors(trained.model, folder.path / "file");
-    check([&](Model& model) { nn::io::load_safetensors(model, folder.path / "file"); });
+    nn::io::save(trained.model, folder.path / "file", {.format = Format::safetensors});
+    check([&](Model& model) { nn::io::load(model, folder.path / "file", {.format = Format::safetensors}); });
   }
 }

@@ -16,9 +16,9 @@ using namespace networks;
 using autograd::ShapeError;
 using autograd::ValueError;
 using Catch::Matchers::ContainsSubstring;
+using nn::Nonlinearity;
 using nn::infer::evaluate;
 using nn::infer::Stream;
-using nn::io::Activation;
 using nn::io::Weights;
 
 namespace {
@@ -36,7 +36,7 @@ Network network_of_case(const oracle::Case& c, std::size_t b) {
   const bool relu = c.has("/config/nonlinearity") && c.get<std::string>("/config/nonlinearity") == "relu";
   std::size_t index = 0;
   for (Layer& layer : network.layers) {
-    if (relu) layer.activation = Activation::relu;
+    if (relu) layer.activation = Nonlinearity::relu;
     for (Arrays& arrays : layer.directions) {
       if (!c.has("/h0")) break;
       const auto state = [&](const char* name) {
@@ -82,16 +82,16 @@ struct Model {
 };
 
 std::vector<Network> streamable() {
-  return {
-      random_network(1, {{lstm, 8}, {linear, 1}}),
-      random_network(3, {{lstm, 17}, {lstm, 5}, {linear, 2}}),
-      random_network(2, {{lstm, 20, true, 1, Activation::none, 7}, {linear, 1}}),
-      random_network(2, {{gru, 16}, {gru, 3}, {linear, 4, true, 1, Activation::tanh}}),
-      random_network(2, {{gru, 33, false}, {linear, 1}}),
-      random_network(4, {{rnn, 19}, {rnn, 5, true, 1, Activation::relu}, {linear, 3, true, 1, Activation::softmax}}),
-      random_network(2, {{linear, 9, true, 1, Activation::elu},
-                         {linear, 40, true, 1, Activation::sigmoid},
-                         {linear, 6, true, 1, Activation::relu}})};
+  return {random_network(1, {{lstm, 8}, {linear, 1}}),
+          random_network(3, {{lstm, 17}, {lstm, 5}, {linear, 2}}),
+          random_network(2, {{lstm, 20, true, 1, Nonlinearity::identity, 7}, {linear, 1}}),
+          random_network(2, {{gru, 16}, {gru, 3}, {linear, 4, true, 1, Nonlinearity::tanh}}),
+          random_network(2, {{gru, 33, false}, {linear, 1}}),
+          random_network(
+              4, {{rnn, 19}, {rnn, 5, true, 1, Nonlinearity::relu}, {linear, 3, true, 1, Nonlinearity::softmax}}),
+          random_network(2, {{linear, 9, true, 1, Nonlinearity::elu},
+                             {linear, 40, true, 1, Nonlinearity::sigmoid},
+                             {linear, 6, true, 1, Nonlinearity::relu}})};
 }
 
 }  // namespace

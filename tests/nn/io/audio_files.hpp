@@ -5,22 +5,23 @@
 #include <string>
 
 #include "autograd/error.hpp"
-#include "nn/io/dialect.hpp"
+#include "nn/io/save_load.hpp"
 
 namespace audio_files {
 
 using nlohmann::json;
-using nn::io::Dialect;
+using nn::io::Format;
 using nn::io::Network;
 
-inline json saved_as(const Network& network, Dialect dialect, const nn::io::ExportOptions& options = {}) {
-  return json::parse(nn::io::write(network, dialect, "model", options)[0].bytes);
+inline json saved_as(const Network& network, Format format, nn::io::SaveOptions options = {}) {
+  options.format = format;
+  return json::parse(nn::io::to_bytes(network, options));
 }
 
 /// What the reader says of a file, or nothing.
-inline std::string fault_of(const json& file, Dialect dialect) {
+inline std::string fault_of(const json& file, Format format) {
   try {
-    nn::io::read(file.dump(), dialect);
+    nn::io::from_bytes(file.dump(), {.format = format});
   } catch (const autograd::FormatError& error) {
     return error.what();
   }

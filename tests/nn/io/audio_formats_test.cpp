@@ -7,7 +7,7 @@
 #include "catch.hpp"
 #include "networks.hpp"
 #include "nn/infer/stream.hpp"
-#include "nn/io/dialect.hpp"
+#include "nn/io/save_load.hpp"
 
 using namespace audio_files;
 using namespace audio_programs;
@@ -17,6 +17,7 @@ using autograd::FormatError;
 using autograd::ValueError;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
+using nn::Nonlinearity;
 using nn::infer::evaluate;
 
 namespace {
@@ -29,12 +30,12 @@ Rows answer(const Network& network) {
 
 /// Reads a file, and requires that it answers as the program, or that it is refused. Whether it was read.
 template <class Run>
-bool read_as_run(const json& file, Dialect dialect, const Run& run) {
+bool read_as_run(const json& file, Format format, const Run& run) {
   Network network;
   try {
-    network = nn::io::read(file.dump(), dialect);
+    network = nn::io::from_bytes(file.dump(), {.format = format});
   } catch (const FormatError& error) {
-    CHECK_THAT(error.what(), StartsWith(std::string("load_") + name(dialect)));
+    CHECK_THAT(error.what(), StartsWith(std::string("load (") + name(format) + ")"));
     return false;
   }
   const Rows input = question(network);
@@ -47,12 +48,12 @@ bool read_as_run(const json& file, Dialect dialect, const Run& run) {
 /// Writes a network, and requires that the program answers as the network, or that it is refused. Whether it was
 /// written.
 template <class Run>
-bool written_as_run(const Network& network, Dialect dialect, const Run& run) {
+bool written_as_run(const Network& network, Format format, const Run& run) {
   json file;
   try {
-    file = saved_as(network, dialect);
+    file = saved_as(network, format);
   } catch (const ValueError& error) {
-    CHECK_THAT(error.what(), StartsWith(std::string("save_") + name(dialect) + ": "));
+    CHECK_THAT(error.what(), StartsWith(std::string("save (") + name(format) + "): "));
     return false;
   }
   Rows output;
@@ -74,8 +75,8 @@ TEST_CASE("AIDA-X: every network is run as it is, or refused") {
     for (const std::size_t size : {8, 9})
       for (const std::size_t inputs : {1, 2, 3, 4})
         for (const std::size_t outputs : {1, 2})
-          for (const Activation activation :
-               {Activation::none, Activation::tanh, Activation::relu, Activation::sigmoid, Activation::softmax})
+          for (const Nonlinearity activation : {Nonlinearity::identity, Nonlinearity::tanh, Nonlinearity::relu,
+                                                Nonlinearity::sigmoid, Nonlinearity::softmax})
             for (const std::size_t skip : {0, 1, 2})
               for (const auto& [before, after] :
                    {std::pair{0.0, 0.0}, {-6.0, 0.0}, {0.0, 3.5}, {-90.0, 0.0}, {0.0, 800.0}}) {
@@ -86,9 +87,9 @@ TEST_CASE("AIDA-X: every network is run as it is, or refused") {
                 INFO(name(kind) << "(" << inputs << ", " << size << ") to " << outputs << ", " << name(activation)
                                 << ", skip " << skip << ", gains " << before << " and " << after);
                 const bool can = kind != rnn && size != 9 && inputs < 4 && outputs == 1 &&
-                                 activation == Activation::none && skip < 2 && before > -90 && after < 800 &&
+                                 activation == Nonlinearity::identity && skip < 2 && before > -90 && after < 800 &&
                                  (before == 0 || inputs == 1);
-                CHECK(written_as_run(network, Dialect::aidax, aidax) == can);
+                CHECK(written_as_run(network, Format::aidax, aidax) == can);
                 written += can;
               }
   CHECK(written == 2 * (3 + 2 + 2) * 2);
@@ -96,21 +97,22 @@ TEST_CASE("AIDA-X: every network is run as it is, or refused") {
   for (std::size_t size = 1; size < 90; ++size) {
     const Network network = random_network(1, {{lstm, size}, {linear, 1}});
     if (sizes.contains(size))
-      CHECK_NOTHROW(saved_as(network, Dialect::aidax));
+      CHECK_NOTHROW(saved_as(network, Format::aidax));
     else
-      CHECK_THROWS_WITH(saved_as(network, Dialect::aidax), ContainsSubstring("has no hidden size of"));
+      CHECK_THROWS_WITH(saved_as(network, Format::aidax), ContainsSubstring("has no hidden size of"));
   }
-  CHECK_THROWS_WITH(saved_as(random_network(1, {{lstm, 8}, {linear, 1, true, 1, Activation::tanh}}), Dialect::aidax),
-                    "save_aidax: linear is followed by an activation, which an AIDA-X model can not express; rtneural, "
-                    "keras, onnx, tfjs can; write one of these");
-  CHECK_THROWS_WITH(saved_as(random_network(1, {{lstm, 8}, {lstm, 8}, {linear, 1}}), Dialect::aidax),
-                    ContainsSubstring("AIDA-X runs one LSTM or GRU"));
+  CHECK_THROWS_WITH(
+      saved_as(random_network(1, {{lstm, 8}, {linear, 1, true, 1, Nonlinearity::tanh}}), Format::aidax),
+      "save (aidax): linear is followed by an activation, which an AIDA-X model can not express; rtneural, "
+      "keras, onnx, tfjs can; write one of these");
+  CHECK_THROWS_WITH(saved_as(random_network(1, {{lstm, 8}, {lstm, 8}, {linear, 1}}), Format::aidax),
+                    ContainsSubstring("an AIDA-X model is one LSTM or GRU with up to 3 inputs"));
 }
 
 TEST_CASE("AIDA-X: every key of a file is read as the plugin reads it, or refused") {
   for (const std::size_t inputs : {1, 2}) {
-    const json good = saved_as(random_network(inputs, {{inputs == 1 ? lstm : gru, 8}, {linear, 1}}), Dialect::aidax);
-    CHECK(read_as_run(good, Dialect::aidax, aidax));
+    const json good = saved_as(random_network(inputs, {{inputs == 1 ? lstm : gru, 8}, {linear, 1}}), Format::aidax);
+    CHECK(read_as_run(good, Format::aidax, aidax));
     const json one = good["layers"][1];
     struct Change {
       const char* pointer;
@@ -146,34 +148,34 @@ TEST_CASE("AIDA-X: every key of a file is read as the plugin reads it, or refuse
     for (const auto& [pointer, read, refused] : changes) {
       for (const json& value : read) {
         INFO(pointer << " " << (value.is_discarded() ? "absent" : value.dump()));
-        CHECK(read_as_run(changed(good, pointer, value), Dialect::aidax, aidax));
+        CHECK(read_as_run(changed(good, pointer, value), Format::aidax, aidax));
       }
       for (const json& value : refused) {
         INFO(pointer << " " << (value.is_discarded() ? "absent" : value.dump()));
-        CHECK_FALSE(read_as_run(changed(good, pointer, value), Dialect::aidax, aidax));
+        CHECK_FALSE(read_as_run(changed(good, pointer, value), Format::aidax, aidax));
       }
     }
     // The plugin's input gain is for the sound alone, the library's for all inputs.
-    CHECK(read_as_run(with(good, "/in_gain", 3), Dialect::aidax, aidax) == (inputs == 1));
+    CHECK(read_as_run(with(good, "/in_gain", 3), Format::aidax, aidax) == (inputs == 1));
   }
-  const json good = saved_as(random_network(1, {{lstm, 8}, {linear, 1}}), Dialect::aidax);
-  CHECK_THAT(fault_of(with(good, "/layers/1/activation", "tanh"), Dialect::aidax),
+  const json good = saved_as(random_network(1, {{lstm, 8}, {linear, 1}}), Format::aidax);
+  CHECK_THAT(fault_of(with(good, "/layers/1/activation", "tanh"), Format::aidax),
              ContainsSubstring("/layers: AIDA-X runs one LSTM or GRU and a linear layer with one output and no "
                                "activation, and ignores whatever else is there; read the file as rtneural"));
-  CHECK_THAT(fault_of(with(good, "/dropout", 0.5), Dialect::aidax), ContainsSubstring("/dropout: unknown key"));
+  CHECK_THAT(fault_of(with(good, "/dropout", 0.5), Format::aidax), ContainsSubstring("/dropout: unknown key"));
   // Any one of AIDA-X's keys makes it a file of AIDA-X.
   json bare = good;
   for (const char* const key : {"in_skip", "in_gain", "out_gain"}) bare.erase(key);
   for (const char* const key : {"in_skip", "in_gain", "out_gain"}) {
-    const Network network = nn::io::read(with(bare, std::string("/") + key, 1).dump());
+    const Network network = nn::io::from_bytes(with(bare, std::string("/") + key, 1).dump());
     CHECK(network.skip + std::abs(network.input_gain_db) + std::abs(network.output_gain_db) == 1);
   }
 }
 
 TEST_CASE("RTNeural: every key of a file is read as the program reads it, or refused") {
   const json good =
-      saved_as(random_network(2, {{gru, 4}, {linear, 3, true, 1, Activation::relu}, {linear, 3}}), Dialect::rtneural);
-  CHECK(read_as_run(good, Dialect::rtneural, rt_neural));
+      saved_as(random_network(2, {{gru, 4}, {linear, 3, true, 1, Nonlinearity::relu}, {linear, 3}}), Format::rtneural);
+  CHECK(read_as_run(good, Format::rtneural, rt_neural));
   const auto activation = [](const char* name, std::size_t size) {
     return json{{"type", "activation"}, {"activation", name}, {"shape", {size}}, {"weights", json::array()}};
   };
@@ -182,15 +184,16 @@ TEST_CASE("RTNeural: every key of a file is read as the program reads it, or ref
     return file;
   };
   for (const char* const key : {"in_skip", "in_gain", "out_gain"}) {
-    CHECK(read_as_run(with(good, std::string("/") + key, 0), Dialect::rtneural, rt_neural));
+    CHECK(read_as_run(with(good, std::string("/") + key, 0), Format::rtneural, rt_neural));
     CHECK_THAT(
-        fault_of(with(good, std::string("/") + key, 1), Dialect::rtneural),
+        fault_of(with(good, std::string("/") + key, 1), Format::rtneural),
         ContainsSubstring(std::string(key) + ": RTNeural ignores it, and AIDA-X does not; read the file as aidax"));
   }
   for (const char* const name : {"relu", "sigmoid", "elu", ""})
-    CHECK(read_as_run(with(good, "/layers/0/activation", name), Dialect::rtneural, rt_neural) == (*name == 0));
+    CHECK(read_as_run(with(good, "/layers/0/activation", name), Format::rtneural, rt_neural) == (*name == 0));
   // An activation as a layer of its own, after the last layer, which has none.
-  const Network tanh_after = nn::io::read(inserted(good, 3, activation("tanh", 3)).dump(), Dialect::rtneural);
+  const Network tanh_after =
+      nn::io::from_bytes(inserted(good, 3, activation("tanh", 3)).dump(), {.format = Format::rtneural});
   CHECK(largest_difference(answer(tanh_after), run_rtneural(with(good, "/layers/2/activation", "tanh").dump(),
                                                             question(tanh_after))) < 1e-6);
   for (const auto& [at, layer] : {std::pair{std::size_t(1), activation("tanh", 4)},  // after the GRU
@@ -198,14 +201,14 @@ TEST_CASE("RTNeural: every key of a file is read as the program reads it, or ref
                                   {0, activation("tanh", 2)},
                                   {3, activation("tanh", 2)},
                                   {3, activation("swish", 3)}})
-    CHECK_FALSE(fault_of(inserted(good, at, layer), Dialect::rtneural).empty());
+    CHECK_FALSE(fault_of(inserted(good, at, layer), Format::rtneural).empty());
   json weighted = activation("tanh", 3);
   weighted["weights"] = json::array({json::array({1, 2, 3})});
-  CHECK_FALSE(fault_of(inserted(good, 3, weighted), Dialect::rtneural).empty());
+  CHECK_FALSE(fault_of(inserted(good, 3, weighted), Format::rtneural).empty());
   for (const char* const type : {"conv1d", "prelu", "batchnorm", "gated_activation", "unknown"})
-    CHECK_THAT(fault_of(with(good, "/layers/1/type", type), Dialect::rtneural), ContainsSubstring("/layers/1/type"));
+    CHECK_THAT(fault_of(with(good, "/layers/1/type", type), Format::rtneural), ContainsSubstring("/layers/1/type"));
   for (const char* const key : {"epsilon", "groups", "return_sequences", "recurrent_activation"})
-    CHECK_THAT(fault_of(with(good, std::string("/layers/0/") + key, 1), Dialect::rtneural),
+    CHECK_THAT(fault_of(with(good, std::string("/layers/0/") + key, 1), Format::rtneural),
                ContainsSubstring(std::string("/layers/0/") + key + ": unknown key"));
 }
 
@@ -217,7 +220,7 @@ TEST_CASE("AIDA-X: its test is of one sound, without gains and with the knobs at
         network.skip = skip;
         network.output_gain_db = 3;
         if (inputs == 1) network.input_gain_db = -6;
-        const json file = saved_as(network, Dialect::aidax, {.self_test = true});
+        const json file = saved_as(network, Format::aidax, {.self_test = true});
         // Ours passes the plugin's test.
         REQUIRE(file["input_batch"].size() == file["output_batch"].size());
         Rows sound;
@@ -231,21 +234,21 @@ TEST_CASE("AIDA-X: its test is of one sound, without gains and with the knobs at
         // The plugin's, without a tolerance, is read, run, and found wrong where it is.
         json theirs = file;
         theirs.erase("tolerance");
-        const Network back = nn::io::read(theirs.dump());
+        const Network back = nn::io::from_bytes(theirs.dump());
         REQUIRE(back.self_test.has_value());
         CHECK(back.self_test->input.shape == Shape{sound.size(), inputs});
         CHECK(largest_difference(answer(back), answer(network)) < 1e-6);
         theirs["output_batch"][7] = theirs["output_batch"][7].get<double>() + 1e-3;
-        CHECK_THAT(fault_of(theirs, Dialect::aidax), ContainsSubstring("self_test: at step 7"));
+        CHECK_THAT(fault_of(theirs, Format::aidax), ContainsSubstring("self_test: at step 7"));
         theirs["output_batch"].erase(0);
-        CHECK_THAT(fault_of(theirs, Dialect::aidax), ContainsSubstring("expected one list of samples each"));
+        CHECK_THAT(fault_of(theirs, Format::aidax), ContainsSubstring("expected one list of samples each"));
         // Of more inputs than the plugin has it is no test.
-        const json wide = saved_as(random_network(4, {{kind, 12}, {linear, 1}}), Dialect::rtneural);
-        CHECK_THAT(fault_of(with(with(wide, "/input_batch", {1, 2}), "/output_batch", {1, 2}), Dialect::rtneural),
+        const json wide = saved_as(random_network(4, {{kind, 12}, {linear, 1}}), Format::rtneural);
+        CHECK_THAT(fault_of(with(with(wide, "/input_batch", {1, 2}), "/output_batch", {1, 2}), Format::rtneural),
                    ContainsSubstring("takes up to 3 inputs, not 4"));
         // As an ONNX file it has a test of its own.
-        const Network onnx =
-            nn::io::read(nn::io::write(back, Dialect::onnx, "model", {.self_test = true})[0].bytes, Dialect::onnx);
+        const Network onnx = nn::io::from_bytes(nn::io::to_bytes(back, {.format = Format::onnx, .self_test = true}),
+                                                {.format = Format::onnx});
         CHECK(onnx.self_test->gains);
       }
 }
@@ -253,17 +256,17 @@ TEST_CASE("AIDA-X: its test is of one sound, without gains and with the knobs at
 TEST_CASE("GuitarML: every network is run as it is, or refused") {
   std::size_t written = 0;
   for (const auto kind : {lstm, gru, rnn})
-    for (const Activation activation : {Activation::tanh, Activation::relu})
+    for (const Nonlinearity activation : {Nonlinearity::tanh, Nonlinearity::relu})
       for (const std::size_t size : {3, 40})
         for (const std::size_t levels : {1, 2})
           for (const std::size_t inputs : {1, 2, 4})
             for (const std::size_t outputs : {1, 2})
               for (const std::size_t skip : {0, 1, 2})
                 for (const bool bias : {true, false}) {
-                  if (kind != rnn && activation == Activation::relu) continue;
+                  if (kind != rnn && activation == Nonlinearity::relu) continue;
                   if (size == 40 && (kind != lstm || !bias)) continue;
                   std::vector<Spec> specs(levels,
-                                          Spec{kind, size, true, 1, kind == rnn ? activation : Activation::none});
+                                          Spec{kind, size, true, 1, kind == rnn ? activation : Nonlinearity::identity});
                   specs.push_back({linear, outputs});
                   Network network = random_network(inputs, specs);
                   if (!bias)
@@ -273,13 +276,13 @@ TEST_CASE("GuitarML: every network is run as it is, or refused") {
                                   << " to " << outputs << ", skip " << skip << (bias ? "" : ", no bias"));
                   const bool proteus = size != 40 || (levels == 1 && inputs <= 3 && outputs == 1 && skip == 1);
                   const bool can =
-                      activation == Activation::tanh && proteus && skip <= inputs && (skip == 0 || skip == outputs);
-                  CHECK(written_as_run(network, Dialect::guitarml, core_audio) == can);
-                  if (can) CHECK(read_as_run(saved_as(network, Dialect::guitarml), Dialect::guitarml, core_audio));
+                      activation == Nonlinearity::tanh && proteus && skip <= inputs && (skip == 0 || skip == outputs);
+                  CHECK(written_as_run(network, Format::guitarml, core_audio) == can);
+                  if (can) CHECK(read_as_run(saved_as(network, Format::guitarml), Format::guitarml, core_audio));
                   written += can;
                 }
   CHECK(written == 3 * 2 * 2 * (6 + 3 + 2) + 2);
-  CHECK_THROWS_WITH(saved_as(random_network(1, {{lstm, 40}, {linear, 1}}), Dialect::guitarml),
+  CHECK_THROWS_WITH(saved_as(random_network(1, {{lstm, 40}, {linear, 1}}), Format::guitarml),
                     ContainsSubstring("Proteus would load an LSTM of 40 units, and run"));
 }
 
@@ -288,8 +291,7 @@ TEST_CASE("GuitarML: every key and array of a file is read as CoreAudioML reads 
   for (const auto kind : {lstm, gru, rnn})
     for (const std::size_t outputs : {1, 2})
       for (const std::size_t inputs : {1, 2, 3}) {
-        const json good =
-            saved_as(random_network(inputs, {{kind, 3}, {kind, 3}, {linear, outputs}}), Dialect::guitarml);
+        const json good = saved_as(random_network(inputs, {{kind, 3}, {kind, 3}, {linear, outputs}}), Format::guitarml);
         for (const json& skip : {json(0), json(1), json(2), json(3), json(-1), json("1"), json(0.5), absent})
           for (const json& bias : {json(true), json(false), absent})
             for (const bool lin_bias : {true, false}) {
@@ -301,34 +303,34 @@ TEST_CASE("GuitarML: every key and array of a file is read as CoreAudioML reads 
               const bool whole = skip.is_number_integer() && skip >= 0;
               const std::size_t added = skip.is_discarded() ? 1 : whole ? std::min(skip.get<std::size_t>(), inputs) : 9;
               const bool can = (bias.is_discarded() || bias == true) == lin_bias && (added == 0 || added == outputs);
-              CHECK(read_as_run(file, Dialect::guitarml, core_audio) == can);
+              CHECK(read_as_run(file, Format::guitarml, core_audio) == can);
               read += can;
             }
       }
   CHECK(read > 100);
 
-  const json good = saved_as(random_network(1, {{lstm, 3}, {linear, 1}}), Dialect::guitarml);
+  const json good = saved_as(random_network(1, {{lstm, 3}, {linear, 1}}), Format::guitarml);
   for (const char* const array :
        {"rec.weight_ih_l0", "rec.weight_hh_l0", "rec.bias_ih_l0", "rec.bias_hh_l0", "lin.weight"}) {
     const std::string pointer = std::string("/state_dict/") + array;
-    CHECK_THAT(fault_of(changed(good, pointer, absent), Dialect::guitarml), ContainsSubstring(array));
-    CHECK_THAT(fault_of(with(good, pointer, json::array({1})), Dialect::guitarml), ContainsSubstring(array));
+    CHECK_THAT(fault_of(changed(good, pointer, absent), Format::guitarml), ContainsSubstring(array));
+    CHECK_THAT(fault_of(with(good, pointer, json::array({1})), Format::guitarml), ContainsSubstring(array));
   }
   for (const char* const array :
        {"rec.weight_ih_l1", "rec.weight_ih_l0_reverse", "rec.weight_hr_l0", "lin2.weight", "h0"})
     CHECK_THAT(
-        fault_of(with(good, std::string("/state_dict/") + array, json::array({json::array({1})})), Dialect::guitarml),
+        fault_of(with(good, std::string("/state_dict/") + array, json::array({json::array({1})})), Format::guitarml),
         ContainsSubstring(std::string(array) + ": belongs to no array that model_data describes"));
   for (const char* const unit : {"TCN", "lstm", "RNN_RELU", ""})
-    CHECK_THAT(fault_of(with(good, "/model_data/unit_type", unit), Dialect::guitarml),
+    CHECK_THAT(fault_of(with(good, "/model_data/unit_type", unit), Format::guitarml),
                ContainsSubstring("expected LSTM, GRU or RNN"));
-  CHECK_THAT(fault_of(with(good, "/model_data/model", "GatedConvNet"), Dialect::guitarml),
+  CHECK_THAT(fault_of(with(good, "/model_data/model", "GatedConvNet"), Format::guitarml),
              ContainsSubstring("/model_data/model: found \"GatedConvNet\", expected SimpleRNN"));
-  CHECK(read_as_run(changed(good, "/model_data/model", absent), Dialect::guitarml, core_audio));
+  CHECK(read_as_run(changed(good, "/model_data/model", absent), Format::guitarml, core_audio));
   for (const char* const key : {"/model_data/bidirectional", "/model_data/dropout", "/blocks", "/activation"})
-    CHECK_THAT(fault_of(with(good, key, 0), Dialect::guitarml), ContainsSubstring(std::string(key) + ": unknown key"));
-  CHECK(fault_of(with(good, "/training_info", {{"losses", {0.1, 0.2}}}), Dialect::guitarml).empty());
-  CHECK_FALSE(fault_of(with(good, "/model_data/num_layers", 1000000000), Dialect::guitarml).empty());
+    CHECK_THAT(fault_of(with(good, key, 0), Format::guitarml), ContainsSubstring(std::string(key) + ": unknown key"));
+  CHECK(fault_of(with(good, "/training_info", {{"losses", {0.1, 0.2}}}), Format::guitarml).empty());
+  CHECK_FALSE(fault_of(with(good, "/model_data/num_layers", 1000000000), Format::guitarml).empty());
 }
 
 TEST_CASE("NAM: inputs and outputs are channels, and old programs do not take a file that has several") {
@@ -340,16 +342,16 @@ TEST_CASE("NAM: inputs and outputs are channels, and old programs do not take a 
           specs.push_back({linear, outputs});
           const Network network = nn::infer::burnt_in(random_network(inputs, specs), burn_in);
           INFO(inputs << " to " << outputs << ", " << levels << " layers");
-          CHECK(written_as_run(network, Dialect::nam, nam_core));
-          const json file = saved_as(network, Dialect::nam);
-          CHECK(read_as_run(file, Dialect::nam, nam_core));
+          CHECK(written_as_run(network, Format::nam, nam_core));
+          const json file = saved_as(network, Format::nam);
+          CHECK(read_as_run(file, Format::nam, nam_core));
           if (inputs == 1 && outputs == 1)
             CHECK(largest_difference(run_nam_core(file, question(network), 5), answer(network)) < 1e-6);
           else
             CHECK_THROWS_WITH(run_nam_core(file, question(network), 5), "version");
         }
-  const json mono = saved_as(random_network(1, {{lstm, 4}, {linear, 1}}), Dialect::nam);
-  const json two = saved_as(random_network(2, {{lstm, 4}, {linear, 2}}), Dialect::nam);
+  const json mono = saved_as(random_network(1, {{lstm, 4}, {linear, 1}}), Format::nam);
+  const json two = saved_as(random_network(2, {{lstm, 4}, {linear, 2}}), Format::nam);
   struct Change {
     const json& good;
     const char* pointer;
@@ -377,18 +379,18 @@ TEST_CASE("NAM: inputs and outputs are channels, and old programs do not take a 
   for (const auto& [good, pointer, read, refused] : changes) {
     for (const json& value : read) {
       INFO(pointer << " " << (value.is_discarded() ? "absent" : value.dump()));
-      CHECK(read_as_run(changed(good, pointer, value), Dialect::nam, nam_core));
+      CHECK(read_as_run(changed(good, pointer, value), Format::nam, nam_core));
     }
     for (const json& value : refused) {
       INFO(pointer << " " << (value.is_discarded() ? "absent" : value.dump()));
-      CHECK_FALSE(read_as_run(changed(good, pointer, value), Dialect::nam, nam_core));
+      CHECK_FALSE(read_as_run(changed(good, pointer, value), Format::nam, nam_core));
     }
   }
   // As it was written before: two inputs, of which no program sets the second.
   json before = two;
   before["version"] = "0.5.1";
   before["config"].erase("in_channels");
-  CHECK_THAT(fault_of(before, Dialect::nam),
+  CHECK_THAT(fault_of(before, Format::nam),
              ContainsSubstring("/config: input_size is 2, and in_channels 1, as it is not "
                                "given"));
 }

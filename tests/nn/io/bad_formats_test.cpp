@@ -9,7 +9,7 @@
 #include "heap.hpp"
 #include "models.hpp"
 #include "networks.hpp"
-#include "nn/io/dialect.hpp"
+#include "nn/io/save_load.hpp"
 
 using namespace networks;
 using namespace nn::io;
@@ -24,21 +24,21 @@ constexpr double milliseconds_allowed = 50;
 constexpr double milliseconds_allowed = 1000;  // not optimised, or under a sanitizer
 #endif
 
-constexpr Dialect json_dialects[]{Dialect::native,   Dialect::state_dict, Dialect::rtneural,
-                                  Dialect::guitarml, Dialect::nam,        Dialect::keras};
+constexpr Format json_formats[]{Format::native,   Format::state_dict, Format::rtneural,
+                                Format::guitarml, Format::nam,        Format::keras};
 
-std::string good(Dialect dialect) {
-  return nn::io::write(random_network(1, {{lstm, 3}, {linear, 1}}), dialect, "model")[0].bytes;
+std::string good(Format format) {
+  return nn::io::to_bytes(random_network(1, {{lstm, 3}, {linear, 1}}), {.format = format});
 }
 
 /// Refused as it must be; how is the answer.
-std::string refusal(const std::string& text, Dialect dialect, const std::string& what) {
-  INFO(name(dialect) << ", " << what);
+std::string refusal(const std::string& text, Format format, const std::string& what) {
+  INFO(name(format) << ", " << what);
   std::string error = "(no error)";
   const std::size_t before = heap::begin();
   const std::clock_t start = std::clock();
   try {
-    nn::io::read(text, dialect);
+    nn::io::from_bytes(text, {.format = format});
   } catch (const FormatError& e) {
     error = std::string(e.what(), std::min(std::strlen(e.what()), std::size_t{1000}));
   }
@@ -106,19 +106,19 @@ TEST_CASE("bad numbers in every format") {
                                          std::string(100000, '9'),
                                          "0." + std::string(100000, '3'),
                                          std::string(1000, '[')};
-  for (const Dialect dialect : json_dialects) {
-    const std::string text = good(dialect);
-    CHECK_NOTHROW(nn::io::read(text, dialect));
+  for (const Format format : json_formats) {
+    const std::string text = good(format);
+    CHECK_NOTHROW(nn::io::from_bytes(text, {.format = format}));
     const std::vector<std::size_t> places = number_places(text);
     REQUIRE(places.size() > 50);
     for (const std::size_t place : {places[places.size() / 4], places[places.size() / 2], places.back()})
       for (const std::string& number : numbers) {
         const bool float_only = number == "1e39";
-        if (float_only && dialect != Dialect::native) continue;  // such a file is of doubles
-        const std::string error = refusal(with_number(text, place, number), dialect, "number " + number.substr(0, 20));
+        if (float_only && format != Format::native) continue;  // such a file is of doubles
+        const std::string error = refusal(with_number(text, place, number), format, "number " + number.substr(0, 20));
         INFO(error);
         // Whether an array of a state dict fits is told by the other arrays, not by its place.
-        const bool fits_no_layer = dialect == Dialect::state_dict && error.find("bias has shape") != std::string::npos;
+        const bool fits_no_layer = format == Format::state_dict && error.find("bias has shape") != std::string::npos;
         CHECK((has_place(error) || fits_no_layer));
         ++files;
       }
@@ -127,26 +127,26 @@ TEST_CASE("bad numbers in every format") {
 }
 
 TEST_CASE("a file of any format cut anywhere is refused") {
-  for (const Dialect dialect : json_dialects) {
-    const std::string text = good(dialect);
+  for (const Format format : json_formats) {
+    const std::string text = good(format);
     for (std::size_t size = 0; size + 2 < text.size(); ++size) {
-      INFO(name(dialect) << " cut after " << size);
-      CHECK_THROWS_AS(nn::io::read(text.substr(0, size), dialect), FormatError);
-      CHECK_THROWS_AS(nn::io::read(text.substr(0, size)), FormatError);
+      INFO(name(format) << " cut after " << size);
+      CHECK_THROWS_AS(nn::io::from_bytes(text.substr(0, size), {.format = format}), FormatError);
+      CHECK_THROWS_AS(nn::io::from_bytes(text.substr(0, size)), FormatError);
     }
   }
-  for (const Dialect dialect : {Dialect::safetensors, Dialect::onnx}) {
-    const std::string bytes = good(dialect);
+  for (const Format format : {Format::safetensors, Format::onnx}) {
+    const std::string bytes = good(format);
     for (std::size_t size = 0; size < bytes.size(); ++size) {
-      INFO(name(dialect) << " cut after " << size);
-      CHECK_THROWS_AS(nn::io::read(bytes.substr(0, size), dialect), FormatError);
+      INFO(name(format) << " cut after " << size);
+      CHECK_THROWS_AS(nn::io::from_bytes(bytes.substr(0, size), {.format = format}), FormatError);
     }
   }
 }
 
 TEST_CASE("damage of the text of every format") {
-  for (const Dialect dialect : json_dialects) {
-    const std::string text = good(dialect);
+  for (const Format format : json_formats) {
+    const std::string text = good(format);
     const std::string deep(1000000, '['), objects = [] {
       std::string result;
       for (int k = 0; k < 200000; ++k) result += "{\"a\":";
@@ -189,23 +189,23 @@ TEST_CASE("damage of the text of every format") {
         {"a number", "1"},
     };
     for (const auto& [what, damaged] : damages) {
-      if (dialect == Dialect::state_dict && what == "many keys") continue;  // each is an array without axes
-      refusal(damaged, dialect, what);
+      if (format == Format::state_dict && what == "many keys") continue;  // each is an array without axes
+      refusal(damaged, format, what);
       ++files;
     }
     // Every key at the top twice, or missing.
     const auto file = nlohmann::json::parse(text);
     for (const auto& [key, value] : file.items()) {
       const std::string twice = replaced(text, "{", "{" + nlohmann::json(key).dump() + ": " + value.dump() + ",");
-      CHECK(refusal(twice, dialect, key + " twice").find("the key occurs twice") != std::string::npos);
+      CHECK(refusal(twice, format, key + " twice").find("the key occurs twice") != std::string::npos);
       if (key == "metadata" || key == "sample_rate" || key == "modules") continue;
       if (key == "module" || key == "registered_name") continue;  // which Keras 2 does not have
       auto without = file;
       without.erase(key);
-      if (dialect == Dialect::state_dict &&
+      if (format == Format::state_dict &&
           (key == "lstm.bias_ih_l0" || key == "lstm.bias_hh_l0" || key == "linear.bias"))
         continue;  // a layer without a bias
-      refusal(without.dump(), dialect, key + " missing");
+      refusal(without.dump(), format, key + " missing");
       files += 2;
     }
   }
@@ -229,20 +229,20 @@ TEST_CASE("sizes that can not be") {
                                        "-0.0",
                                        "9223372036854775807",
                                        "18446744073709551616"};
-  const std::map<Dialect, std::vector<std::string>> fields{
-      {Dialect::nam, {"\"hidden_size\": 3", "\"num_layers\": 1", "\"input_size\": 1"}},
-      {Dialect::guitarml, {"\"hidden_size\": 3", "\"num_layers\": 1", "\"input_size\": 1", "\"output_size\": 1"}},
-      {Dialect::rtneural, {"[null, null, 3", "[null, null, 1"}},
-      {Dialect::keras, {"\"units\": 3", "[null, null, 1"}},
-      {Dialect::native, {"\"shape\": [12", "\"shape\": [12, 3", "\"shape\": [1, 3"}}};
-  for (const auto& [dialect, places] : fields) {
-    const std::string text = good(dialect);
+  const std::map<Format, std::vector<std::string>> fields{
+      {Format::nam, {"\"hidden_size\": 3", "\"num_layers\": 1", "\"input_size\": 1"}},
+      {Format::guitarml, {"\"hidden_size\": 3", "\"num_layers\": 1", "\"input_size\": 1", "\"output_size\": 1"}},
+      {Format::rtneural, {"[null, null, 3", "[null, null, 1"}},
+      {Format::keras, {"\"units\": 3", "[null, null, 1"}},
+      {Format::native, {"\"shape\": [12", "\"shape\": [12, 3", "\"shape\": [1, 3"}}};
+  for (const auto& [format, places] : fields) {
+    const std::string text = good(format);
     for (const std::string& place : places)
       for (const std::string& size : sizes) {
         if (size == "true" && place.find("shape") == std::string::npos) continue;  // as a size it is 1
         const std::string changed = place.substr(0, place.find_last_of(" [") + 1) + size;
         if (nlohmann::json::accept(replaced(text, place, changed)) == false && size != "18446744073709551616") continue;
-        refusal(replaced(text, place, changed), dialect, changed);
+        refusal(replaced(text, place, changed), format, changed);
         ++files;
       }
   }
@@ -250,25 +250,25 @@ TEST_CASE("sizes that can not be") {
 
 TEST_CASE("self-tests that are none") {
   const Network network = random_network(1, {{lstm, 3}, {linear, 1}});
-  for (const Dialect dialect : json_dialects) {
-    auto file = nlohmann::json::parse(nn::io::write(network, dialect, "model", {.self_test = true})[0].bytes);
-    CHECK_NOTHROW(nn::io::read(file.dump(), dialect));
+  for (const Format format : json_formats) {
+    auto file = nlohmann::json::parse(nn::io::to_bytes(network, {.format = format, .self_test = true}));
+    CHECK_NOTHROW(nn::io::from_bytes(file.dump(), {.format = format}));
     const auto damaged = [&](const char* key, const nlohmann::json& value) {
       auto copy = file;
       copy["self_test"][key] = value;
-      refusal(copy.dump(), dialect, std::string(key) + " " + value.dump());
+      refusal(copy.dump(), format, std::string(key) + " " + value.dump());
     };
     for (const char* key : {"input", "output", "tolerance"}) {
       for (const char* value : {"null", "\"x\"", "{}", "[]", "[[]]", "[1]", "[[1],[2,3]]", "[[1,2]]", "true"})
         damaged(key, nlohmann::json::parse(value));
       auto copy = file;
       copy["self_test"].erase(key);
-      refusal(copy.dump(), dialect, std::string("without ") + key);
+      refusal(copy.dump(), format, std::string("without ") + key);
     }
     for (const char* value : {"null", "1", "[]", "\"x\""}) {
       auto copy = file;
       copy["self_test"] = nlohmann::json::parse(value);
-      refusal(copy.dump(), dialect, std::string("self_test ") + value);
+      refusal(copy.dump(), format, std::string("self_test ") + value);
     }
     damaged("tolerance", 1e-12);
     damaged("tolerance", -1);
@@ -283,7 +283,7 @@ TEST_CASE("arrays of the wrong shape are found, all of them, with their places")
         {"type": "conv1d", "shape": [1], "weights": []},
         {"type": "gru", "weights": [[1]]}]})";
   try {
-    nn::io::read(text, Dialect::rtneural);
+    nn::io::from_bytes(text, {.format = Format::rtneural});
     FAIL("no error");
   } catch (const FileProblems& file) {
     std::string all;
@@ -302,24 +302,24 @@ TEST_CASE("arrays of the wrong shape are found, all of them, with their places")
           "/layers/3/shape: the last extent, the size of the layer, must be positive\n");
   }
   CHECK(refusal(R"({"in_shape": [1], "layers": [{"type": "dense", "shape": [2], "weights": [[[1, 2], [3]], [1, 2]]}]})",
-                Dialect::rtneural, "ragged")
+                Format::rtneural, "ragged")
             .find("/layers/0/weights/0/1: ragged: a list of 1, the ones before have 2") != std::string::npos);
-  CHECK(refusal(R"({"a.weight": [[1, 2], [3, [4]]]})", Dialect::state_dict, "nested")
+  CHECK(refusal(R"({"a.weight": [[1, 2], [3, [4]]]})", Format::state_dict, "nested")
             .find("/a.weight/1/1: found a list, expected a number") != std::string::npos);
-  CHECK(refusal(R"({"a.weight": [[1, 2], 3]})", Dialect::state_dict, "nested")
+  CHECK(refusal(R"({"a.weight": [[1, 2], 3]})", Format::state_dict, "nested")
             .find("/a.weight/1: found a number, expected a list") != std::string::npos);
-  CHECK(refusal(R"({"a.weight": [[[[[[[[[1]]]]]]]]]})", Dialect::state_dict, "axes").find("more than 8 axes") !=
+  CHECK(refusal(R"({"a.weight": [[[[[[[[[1]]]]]]]]]})", Format::state_dict, "axes").find("more than 8 axes") !=
         std::string::npos);
 }
 
 TEST_CASE("a version from the future, and other architectures") {
-  CHECK(refusal(replaced(good(Dialect::native), "wengert/1", "wengert/2"), Dialect::native, "version")
+  CHECK(refusal(replaced(good(Format::native), "wengert/1", "wengert/2"), Format::native, "version")
             .find("/format: format \"wengert/2\", this library reads \"wengert/1\"") != std::string::npos);
-  CHECK(refusal(replaced(good(Dialect::nam), "\"LSTM\"", "\"WaveNet\""), Dialect::nam, "architecture")
+  CHECK(refusal(replaced(good(Format::nam), "\"LSTM\"", "\"WaveNet\""), Format::nam, "architecture")
             .find("/architecture: found \"WaveNet\"; of these files only LSTM models") != std::string::npos);
-  CHECK(refusal(replaced(good(Dialect::guitarml), "\"LSTM\"", "\"TCN\""), Dialect::guitarml, "unit")
+  CHECK(refusal(replaced(good(Format::guitarml), "\"LSTM\"", "\"TCN\""), Format::guitarml, "unit")
             .find("/model_data/unit_type: found \"TCN\"") != std::string::npos);
-  CHECK(refusal(replaced(good(Dialect::keras), "\"sigmoid\"", "\"hard_sigmoid\""), Dialect::keras, "gates")
+  CHECK(refusal(replaced(good(Format::keras), "\"sigmoid\"", "\"hard_sigmoid\""), Format::keras, "gates")
             .find("recurrent_activation: found \"hard_sigmoid\", expected sigmoid") != std::string::npos);
 }
 
@@ -339,8 +339,8 @@ TEST_CASE("bad safetensors") {
   const auto entry = [](const std::string& type, const std::string& shape, const std::string& offsets) {
     return "{\"a.weight\":{\"dtype\":\"" + type + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets + "}}";
   };
-  CHECK_NOTHROW(nn::io::read(safetensors(entry("F32", "[2,1]", "[0,8]"), eight)));
-  CHECK_NOTHROW(nn::io::read(safetensors(entry("BF16", "[2,2]", "[0,8]"), eight)));
+  CHECK_NOTHROW(nn::io::from_bytes(safetensors(entry("F32", "[2,1]", "[0,8]"), eight)));
+  CHECK_NOTHROW(nn::io::from_bytes(safetensors(entry("BF16", "[2,2]", "[0,8]"), eight)));
   const std::vector<std::string> bad{
       safetensors(entry("F32", "[3,1]", "[0,8]"), eight),
       safetensors(entry("F32", "[2,1]", "[0,9]"), eight),
@@ -368,19 +368,19 @@ TEST_CASE("bad safetensors") {
       "1234567",
   };
   for (const std::string& bytes : bad)
-    refusal(bytes, Dialect::safetensors, bytes.substr(std::min<std::size_t>(8, bytes.size())));
+    refusal(bytes, Format::safetensors, bytes.substr(std::min<std::size_t>(8, bytes.size())));
 }
 
 TEST_CASE("a safetensors or ONNX file with any byte changed is read or refused, never worse") {
-  for (const Dialect dialect : {Dialect::safetensors, Dialect::onnx}) {
-    const std::string bytes = good(dialect);
+  for (const Format format : {Format::safetensors, Format::onnx}) {
+    const std::string bytes = good(format);
     std::size_t refused = 0;
     for (std::size_t k = 0; k < bytes.size(); ++k)
       for (const char c : {'\0', '\x01', '\x7F', '\x80', '\xFF', '9', '"'}) {
         std::string damaged = bytes;
         damaged[k] = c;
         try {
-          nn::io::read(damaged, dialect);
+          nn::io::from_bytes(damaged, {.format = format});
         } catch (const FormatError&) {
           ++refused;
         }
@@ -395,11 +395,10 @@ TEST_CASE("a file of any format damaged at random is read or refused, never wors
       "[",          "]",       "{",     "}",        ",", ":", "\"", "0", "-1", "1e9", "null", "[]", "\"weights\":",
       "\"shape\":", "\\u0000", "1e308", "\xC3\xA4", " "};
   const auto up_to = [&random](std::size_t count) { return random() % (count + 1); };
-  for (const Dialect dialect : {Dialect::native, Dialect::state_dict, Dialect::rtneural, Dialect::guitarml,
-                                Dialect::nam, Dialect::keras, Dialect::safetensors, Dialect::onnx}) {
-    const std::string good_file = nn::io::write(random_network(2, {{lstm, 2}, {linear, 1}}), dialect, "model",
-                                                {.self_test = dialect == Dialect::keras})[0]
-                                      .bytes;
+  for (const Format format : {Format::native, Format::state_dict, Format::rtneural, Format::guitarml, Format::nam,
+                              Format::keras, Format::safetensors, Format::onnx}) {
+    const std::string good_file = nn::io::to_bytes(random_network(2, {{lstm, 2}, {linear, 1}}),
+                                                   {.format = format, .self_test = format == Format::keras});
     std::size_t refused = 0;
     for (int k = 0; k < 3000; ++k) {
       std::string text = good_file;
@@ -411,9 +410,9 @@ TEST_CASE("a file of any format damaged at random is read or refused, never wors
         if (kind == 2) text.insert(at, pieces[up_to(pieces.size() - 1)]);
         if (kind == 3 && at < text.size()) text[at] = static_cast<char>(random());
       }
-      INFO(name(dialect) << " " << text);
+      INFO(name(format) << " " << text);
       try {
-        const Network network = nn::io::read(text, dialect);
+        const Network network = nn::io::from_bytes(text, {.format = format});
         CHECK(faults(network).empty());
       } catch (const FormatError&) {
         ++refused;
@@ -427,14 +426,14 @@ TEST_CASE("a bad file leaves the model as it was") {
   const saved::Folder folder;
   saved::Small<float> model;
   const std::string before = saved::state(model);
-  save_state_dict(model, folder.path / "good");
+  save(model, folder.path / "good", {.format = Format::state_dict});
   const std::string text = saved::bytes_of(folder.path / "good");
   for (const auto& [from, to] : std::map<std::string, std::string>{
            {"0.125", "null"}, {"\"w\"", "\"v\""}, {"0.25,", ""}, {"{", "{\"x\": [1],"}}) {
     saved::write_bytes(folder.path / "bad", replaced(text, from, to));
-    CHECK_THROWS_AS(load_state_dict(model, folder.path / "bad"), FormatError);
+    CHECK_THROWS_AS(load(model, folder.path / "bad", {.format = Format::state_dict}), FormatError);
     CHECK(saved::state(model) == before);
   }
-  load_state_dict(model, folder.path / "good");
+  load(model, folder.path / "good", {.format = Format::state_dict});
   CHECK(saved::state(model) != before);  // its versions moved on
 }

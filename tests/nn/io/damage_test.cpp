@@ -6,12 +6,12 @@
 #include "catch.hpp"
 #include "models.hpp"
 #include "nn/io/checkpoint.hpp"
-#include "nn/io/dialect.hpp"
-#include "nn/io/json.hpp"
+#include "nn/io/save_load.hpp"
 
 namespace fs = std::filesystem;
 using autograd::FormatError;
 using Catch::Matchers::ContainsSubstring;
+using nn::io::Format;
 using nn::io::load_checkpoint;
 using nn::io::save_checkpoint;
 using saved::bytes_of;
@@ -291,12 +291,13 @@ TEST_CASE("a load that runs out of memory anywhere leaves the state as it was") 
   after.second.update([](auto& values) { values.fill(2); });
   const auto bits = [](const Parameters& parameters) { return saved::bits(parameters); };
   SECTION("JSON") {
-    nn::io::save_json(after, path);
-    check_failing_allocations({}, after, bits, [&](Parameters& state) { nn::io::load_json(state, path); });
+    nn::io::save(after, path, {.format = Format::native});
+    check_failing_allocations({}, after, bits, [&](Parameters& state) { nn::io::load(state, path); });
   }
   SECTION("safetensors") {
-    nn::io::save_safetensors(after, path);
-    check_failing_allocations({}, after, bits, [&](Parameters& state) { nn::io::load_safetensors(state, path); });
+    nn::io::save(after, path, {.format = Format::safetensors});
+    check_failing_allocations({}, after, bits,
+                              [&](Parameters& state) { nn::io::load(state, path, {.format = Format::safetensors}); });
   }
 }
 

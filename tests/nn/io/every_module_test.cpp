@@ -15,8 +15,8 @@
 #include "networks.hpp"
 #include "nn/audit/input_gated_cell.hpp"
 #include "nn/infer/stream.hpp"
-#include "nn/io/dialect.hpp"
-#include "nn/io/json.hpp"
+#include "nn/io/formats/table.hpp"
+#include "nn/io/save_load.hpp"
 #include "nn/nn.hpp"
 
 using namespace networks;
@@ -136,10 +136,10 @@ struct Entry {
   std::vector<std::string> refusal;  ///< one of these is in the text if it is no row of layers; empty for one that is
   std::size_t features;
   std::function<Tensor(const Tensor&)> tape;
-  std::function<void(Dialect, const std::filesystem::path&)> save;
-  std::function<void(Dialect, const std::filesystem::path&)> save_tested;
+  std::function<void(Format, const std::filesystem::path&)> save;
+  std::function<void(Format, const std::filesystem::path&)> save_tested;
   std::function<Network()> network;
-  std::function<bool(Dialect, const std::filesystem::path&)> comes_back;
+  std::function<bool(Format, const std::filesystem::path&)> comes_back;
 };
 
 nn::Generator generator(5);
@@ -149,31 +149,27 @@ std::vector<Entry> entries;
 template <class M, class F>
 void add(const std::string& name, std::size_t features, std::vector<std::string> refusal, M made, F run) {
   const auto module = std::make_shared<M>(std::move(made));
-  entries.push_back(
-      {name, std::move(refusal), features,
-       [=](const Tensor& input) {
-         Tape<double> tape;
-         auto x = autograd::make_array<double>({input.shape[0], 1, input.shape[1]});
-         std::copy(input.values.begin(), input.values.end(), x.data());
-         const V y = run(*module, tape.constant(x));
-         const auto& values = y.value();
-         return Tensor{{y.shape()[0], y.shape()[2]}, {values.data(), values.data() + values.size()}};
-       },
-       [=](Dialect dialect, const std::filesystem::path& path) { detail::save_module(*module, dialect, path, {}); },
-       [=](Dialect dialect, const std::filesystem::path& path) {
-         detail::save_module(*module, dialect, path, {.self_test = true});
-       },
-       [=] { return network_of(std::as_const(*module)); },
-       [=](Dialect dialect, const std::filesystem::path& path) {
-         M other = *module;
-         nn::for_each_parameter(other,
-                                [](const std::string&, auto& p) { p.update([](auto& values) { values.fill(0); }); });
-         if (dialect == Dialect::native)
-           load_json(other, path);
-         else
-           detail::load_module(other, dialect, path);
-         return saved::bits(other) == saved::bits(*module);
-       }});
+  entries.push_back({name, std::move(refusal), features,
+                     [=](const Tensor& input) {
+                       Tape<double> tape;
+                       auto x = autograd::make_array<double>({input.shape[0], 1, input.shape[1]});
+                       std::copy(input.values.begin(), input.values.end(), x.data());
+                       const V y = run(*module, tape.constant(x));
+                       const auto& values = y.value();
+                       return Tensor{{y.shape()[0], y.shape()[2]}, {values.data(), values.data() + values.size()}};
+                     },
+                     [=](Format format, const std::filesystem::path& path) { save(*module, path, {.format = format}); },
+                     [=](Format format, const std::filesystem::path& path) {
+                       save(*module, path, {.format = format, .self_test = true});
+                     },
+                     [=] { return network_of(std::as_const(*module)); },
+                     [=](Format format, const std::filesystem::path& path) {
+                       M other = *module;
+                       nn::for_each_parameter(
+                           other, [](const std::string&, auto& p) { p.update([](auto& values) { values.fill(0); }); });
+                       load(other, path, {.format = format});
+                       return saved::bits(other) == saved::bits(*module);
+                     }});
 }
 
 const auto call = [](auto& module, V x) { return module(x); };
@@ -220,7 +216,7 @@ void add_layers() {
   layers("residual", {.input_size = 4, .hidden_size = 4, .residual = true}, {"residual"});
   layers("name", {.input_size = 3, .hidden_size = 4, .name = "x"});
 
-  for (int k = 0; k <= static_cast<int>(Nonlinearity::softsign); ++k) {
+  for (int k = 0; k <= static_cast<int>(Nonlinearity::softmax); ++k) {
     const auto f = static_cast<Nonlinearity>(k);
     const std::string by = nn::name(f);
     const auto unless = [&](Nonlinearity usual) {
@@ -395,11 +391,11 @@ const std::vector<Entry>& all_entries() {
 }
 
 /// All of the enumeration, which ends where there is no name.
-std::vector<Dialect> all_dialects() {
-  std::vector<Dialect> result;
+std::vector<Format> all_formats() {
+  std::vector<Format> result;
   for (int k = 0;; ++k) try {
-      nn::io::name(static_cast<Dialect>(k));
-      result.push_back(static_cast<Dialect>(k));
+      nn::io::name(static_cast<Format>(k));
+      result.push_back(static_cast<Format>(k));
     } catch (const ValueError&) {
       return result;
     }
@@ -418,33 +414,33 @@ bool names_one_of(const std::string& text, const std::vector<std::string>& names
 }  // namespace
 
 TEST_CASE("every module in every format comes back as the tape has it, or is refused by name") {
-  const std::vector<Dialect> dialects = all_dialects();
-  REQUIRE(dialects.size() >= 10);
-  std::map<Dialect, int> compared;
+  const std::vector<Format> formats = all_formats();
+  REQUIRE(formats.size() >= 10);
+  std::map<Format, int> compared;
   for (const Entry& entry : all_entries()) {
     const Tensor input = question(entry.features);
     const Tensor expected = entry.tape(input);
-    for (const Dialect dialect : dialects) {
-      INFO(entry.name << " as " << name(dialect));
-      const bool any = detail::holds_names(dialect);
+    for (const Format format : formats) {
+      INFO(entry.name << " as " << name(format));
+      const bool any = formats::holds_names(format);
       const Folder folder;
       const auto path = folder.path / "model";
       std::string refused;
       try {
-        entry.save(dialect, path);
+        entry.save(format, path);
       } catch (const ValueError& error) {
         refused = error.what();
         INFO(refused);
         CHECK(!any);
-        CHECK(refused.starts_with(std::string("save_") + name(dialect) + ": "));
+        CHECK(refused.starts_with(std::string("save (") + name(format) + "): "));
         CHECK_FALSE(std::filesystem::exists(path));
       }
-      if (any) CHECK(entry.comes_back(dialect, path));
+      if (any) CHECK(entry.comes_back(format, path));
       if (refused.empty()) try {
-          const Network network = load(path, dialect);
+          const Network network = load(path, {.format = format});
           CHECK(entry.refusal.empty());
           CHECK(largest_difference(evaluate(network, input), expected) < 2e-6);
-          ++compared[dialect];
+          ++compared[format];
         } catch (const FormatError& error) {
           CHECK(any);
           refused = error.what();
@@ -452,13 +448,13 @@ TEST_CASE("every module in every format comes back as the tape has it, or is ref
       INFO(refused);
       if (!entry.refusal.empty()) {
         CHECK(names_one_of(refused, entry.refusal));
-        CHECK_THROWS_AS(entry.save_tested(dialect, path), ValueError);
+        CHECK_THROWS_AS(entry.save_tested(format, path), ValueError);
       }
     }
   }
-  for (const Dialect dialect : dialects) {
-    INFO(name(dialect));
-    CHECK(compared[dialect] > 0);
+  for (const Format format : formats) {
+    INFO(name(format));
+    CHECK(compared[format] > 0);
   }
 }
 
@@ -536,11 +532,11 @@ TEST_CASE("a module that is tried is not touched, nor is what it shares") {
 }
 
 TEST_CASE("a format outside the enumeration") {
-  const auto none = static_cast<Dialect>(77);
+  const auto none = static_cast<Format>(77);
   const Network network = random_network(1, {{lstm, 3}, {linear, 1}});
-  CHECK_THROWS_AS(nn::io::write(network, none, "x"), ValueError);
-  CHECK_THROWS_AS(nn::io::read("{}", none), ValueError);
+  CHECK_THROWS_AS(to_bytes(network, {.format = none}), ValueError);
+  CHECK_THROWS_AS(nn::io::from_bytes("{}", {.format = none}), ValueError);
   CHECK_THROWS_AS(nn::io::description(none), ValueError);
-  CHECK_THROWS_AS(nn::io::name(static_cast<Activation>(77)), ValueError);
+  CHECK_THROWS_AS(nn::name(static_cast<nn::Nonlinearity>(77)), ValueError);
   CHECK_THROWS_AS(nn::io::name(static_cast<Layer::Kind>(77)), ValueError);
 }

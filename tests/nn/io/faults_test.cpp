@@ -16,9 +16,8 @@
 #include "models.hpp"
 #include "networks.hpp"
 #include "nn/infer/stream.hpp"
-#include "nn/io/dialect.hpp"
-#include "nn/io/json.hpp"
 #include "nn/io/layer_order.hpp"
+#include "nn/io/save_load.hpp"
 #include "nn/recurrent/rnn.hpp"
 
 using namespace networks;
@@ -28,6 +27,7 @@ using autograd::ValueError;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Message;
 using Catch::Matchers::StartsWith;
+using nn::Nonlinearity;
 using nn::infer::evaluate;
 using saved::Folder;
 using saved::Free;
@@ -38,11 +38,11 @@ namespace {
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN(),
                  infinity = std::numeric_limits<double>::infinity();
 
-std::vector<Dialect> all_dialects() {
-  std::vector<Dialect> result;
+std::vector<Format> all_formats() {
+  std::vector<Format> result;
   for (const char* name :
        {"native", "state_dict", "rtneural", "aidax", "guitarml", "nam", "keras", "onnx", "tfjs", "safetensors"})
-    result.push_back(*dialect_named(name));
+    result.push_back(*format_named(name));
   return result;
 }
 
@@ -80,7 +80,7 @@ TEST_CASE("what no file may have is refused before any writer, and all of it in 
          n.layers[0].directions[0].weight_ih = {{std::size_t(1) << 33, std::size_t(1) << 31}, {}};
        }},
       {"none of the enumeration", [](Network& n) { n.layers[0].kind = static_cast<Layer::Kind>(9); }},
-      {"lstm is followed by relu", [](Network& n) { n.layers[0].activation = Activation::relu; }},
+      {"lstm is followed by relu", [](Network& n) { n.layers[0].activation = Nonlinearity::relu; }},
       {"linear has a bias_hh",
        [](Network& n) {
          n.layers[1].directions[0].bias_hh = {{1}, {1}};
@@ -89,14 +89,14 @@ TEST_CASE("what no file may have is refused before any writer, and all of it in 
       {"a gain is nan dB", [](Network& n) { n.input_gain_db = not_a_number; }},
       {"a gain is 800", [](Network& n) { n.output_gain_db = 800; }},
   };
-  for (const Dialect dialect : all_dialects())
+  for (const Format format : all_formats())
     for (const Case& c : cases) {
-      INFO(name(dialect) << ": " << c.text);
+      INFO(name(format) << ": " << c.text);
       Network network = good();
       c.damage(network);
-      const std::string begin = std::string("save_") + name(dialect) + ": ";
-      CHECK_THROWS_WITH(nn::io::write(network, dialect, "x"), StartsWith(begin) && ContainsSubstring(c.text));
-      CHECK_THROWS_AS(nn::io::write(network, dialect, "x"), ValueError);
+      const std::string begin = std::string("save (") + name(format) + "): ";
+      CHECK_THROWS_WITH(nn::io::to_bytes(network, {.format = format}), StartsWith(begin) && ContainsSubstring(c.text));
+      CHECK_THROWS_AS(nn::io::to_bytes(network, {.format = format}), ValueError);
       CHECK_THROWS_AS(nn::infer::Stream<float>(network), ValueError);
       CHECK_THROWS_AS(weights_of(network), ValueError);
     }
@@ -105,27 +105,27 @@ TEST_CASE("what no file may have is refused before any writer, and all of it in 
   network.layers[0].directions[0].weight_hh.values[10] = not_a_number;
   network.layers[1].directions[0].weight_ih.values[3] = 1e300;
   network.layers[1].name = "a\n";
-  CHECK_THROWS_MATCHES(nn::io::write(network, Dialect::onnx, "x"), ValueError,
-                       Message("save_onnx: lstm.weight_hh is NaN at (1, 2), expected a finite number; "
+  CHECK_THROWS_MATCHES(nn::io::to_bytes(network, {.format = Format::onnx}), ValueError,
+                       Message("save (onnx): lstm.weight_hh is NaN at (1, 2), expected a finite number; "
                                "a\\n.weight is 1e+300 at (0, 3), too large for float32; "
                                "\"a\\n\" has characters that can not be printed, and is a layer's name"));
 
   // A double is one, where a file has doubles.
   Network wide = random_network(1, {{lstm, 8}, {linear, 1}}, Dtype::float64);
   wide.layers[1].directions[0].weight_ih.values[3] = 1e300;
-  for (const Dialect dialect : all_dialects()) {
-    INFO(name(dialect));
-    if (dialect == Dialect::onnx || dialect == Dialect::tfjs)
-      CHECK_THROWS_WITH(nn::io::write(wide, dialect, "x"), ContainsSubstring("too large for float32"));
+  for (const Format format : all_formats()) {
+    INFO(name(format));
+    if (format == Format::onnx || format == Format::tfjs)
+      CHECK_THROWS_WITH(nn::io::to_bytes(wide, {.format = format}), ContainsSubstring("too large for float32"));
     else
-      CHECK_NOTHROW(nn::io::write(wide, dialect, "x"));
+      CHECK_NOTHROW(nn::io::to_bytes(wide, {.format = format}));
   }
   // Sums of biases are numbers of the file, too.
   Network sums = good();
   sums.layers[0].directions[0].bias_ih.values[0] = sums.layers[0].directions[0].bias_hh.values[0] = 3e38;
-  for (const Dialect dialect : {Dialect::rtneural, Dialect::aidax, Dialect::nam, Dialect::keras, Dialect::tfjs}) {
-    INFO(name(dialect));
-    CHECK_THROWS_AS(nn::io::write(sums, dialect, "x"), ValueError);
+  for (const Format format : {Format::rtneural, Format::aidax, Format::nam, Format::keras, Format::tfjs}) {
+    INFO(name(format));
+    CHECK_THROWS_AS(nn::io::to_bytes(sums, {.format = format}), ValueError);
   }
 }
 
@@ -138,28 +138,31 @@ TEST_CASE("the same of the parameters of any module") {
   const std::string all =
       "a parameter has an empty name; \"a\\u001b\" has characters that can not be printed, and is a parameter's name; "
       "b is infinite at (1), expected a finite number";
-  CHECK_THROWS_MATCHES(save_json(module, folder.path / "x"), ValueError, Message("save_json: " + all));
-  CHECK_THROWS_MATCHES(save_state_dict(module, folder.path / "x"), ValueError, Message("save_state_dict: " + all));
-  CHECK_THROWS_MATCHES(save_safetensors(module, folder.path / "x"), ValueError, Message("save_safetensors: " + all));
+  CHECK_THROWS_MATCHES(save(module, folder.path / "x", {.format = Format::native}), ValueError,
+                       Message("save (native): " + all));
+  CHECK_THROWS_MATCHES(save(module, folder.path / "x", {.format = Format::state_dict}), ValueError,
+                       Message("save (state_dict): " + all));
+  CHECK_THROWS_MATCHES(save(module, folder.path / "x", {.format = Format::safetensors}), ValueError,
+                       Message("save (safetensors): " + all));
   CHECK(folder.files().empty());
 }
 
 TEST_CASE("readers refuse what no writer writes") {
   for (const char* text : {R"({"": [[1]]})", R"({"a\u0007.weight": [[1]]})", R"({"a\u200B.weight": [[1]]})"})
-    CHECK_THROWS_AS(nn::io::read(text, Dialect::state_dict), FormatError);
-  CHECK_NOTHROW(nn::io::read(R"({"\u00e4.weight": [[1]]})", Dialect::state_dict));
-  CHECK_THROWS_WITH(read_json(R"({"format": "wengert/1", "dtype": "float32", "parameters":
-                                  {"a\t.weight": {"shape": [1, 1], "data": [1]}}})"),
+    CHECK_THROWS_AS(nn::io::from_bytes(text, {.format = Format::state_dict}), FormatError);
+  CHECK_NOTHROW(nn::io::from_bytes(R"({"\u00e4.weight": [[1]]})", {.format = Format::state_dict}));
+  CHECK_THROWS_WITH(nn::io::from_bytes(R"({"format": "wengert/1", "dtype": "float32", "parameters":
+                                           {"a\t.weight": {"shape": [1, 1], "data": [1]}}})"),
                     ContainsSubstring("can not be printed"));
   // A number of a binary file becomes NaN, or infinite.
   constexpr float mark = 12345.5f;
-  for (const Dialect dialect : {Dialect::onnx, Dialect::tfjs, Dialect::safetensors})
+  for (const Format format : {Format::onnx, Format::tfjs, Format::safetensors})
     for (const float bad : {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::infinity()}) {
-      INFO(name(dialect));
+      INFO(name(format));
       Network network = good();
       network.layers[1].directions[0].bias_ih.values[0] = static_cast<double>(mark);
       const Folder folder;
-      save(network, dialect, folder.path / "model.json");
+      save(network, folder.path / "model.json", {.format = format});
       for (const std::string& file : folder.files()) {
         std::string bytes = saved::bytes_of(folder.path / file);
         const std::size_t at = bytes.find(std::string(reinterpret_cast<const char*>(&mark), sizeof mark));
@@ -167,7 +170,7 @@ TEST_CASE("readers refuse what no writer writes") {
         std::memcpy(bytes.data() + at, &bad, sizeof bad);
         saved::write_bytes(folder.path / file, bytes);
       }
-      CHECK_THROWS_AS(load(folder.path / "model.json", dialect), FormatError);
+      CHECK_THROWS_AS(load(folder.path / "model.json", {.format = format}), FormatError);
     }
 }
 
@@ -200,7 +203,7 @@ std::string order_of_layers(const Network& network) {
 
 TEST_CASE("the table in docs/formats.md is that of the code") {
   const std::string docs = saved::bytes_of(WENGERT_DOCS_DIR "/formats.md");
-  CHECK_THAT(docs, ContainsSubstring(dialect_table()));
+  CHECK_THAT(docs, ContainsSubstring(format_table()));
 }
 
 TEST_CASE("numbers in names sort as numbers") {
@@ -212,45 +215,46 @@ TEST_CASE("numbers in names sort as numbers") {
   CHECK_FALSE(numbered_before("fc1", "lstm"));
   CHECK_FALSE(numbered_before("a1", "b2"));
   const auto same = std::pair(3, 3);
-  const Network twelve = nn::io::read(state_dict({{"layers.1", same},
-                                                  {"layers.10", same},
-                                                  {"layers.11", same},
-                                                  {"layers.12", same},
-                                                  {"layers.2", same},
-                                                  {"layers.3", same}}));
+  const Network twelve = nn::io::from_bytes(state_dict({{"layers.1", same},
+                                                        {"layers.10", same},
+                                                        {"layers.11", same},
+                                                        {"layers.12", same},
+                                                        {"layers.2", same},
+                                                        {"layers.3", same}}));
   CHECK(order_of_layers(twelve) == "layers.1,layers.2,layers.3,layers.10,layers.11,layers.12");
   REQUIRE(!twelve.notes.empty());
   CHECK_THAT(twelve.notes[0], ContainsSubstring("by the numbers in the names"));
 }
 
 TEST_CASE("shapes tell the order, or the file is refused unless the order is given") {
-  const Network told = nn::io::read(state_dict({{"decoder", {4, 2}}, {"encoder", {3, 5}}, {"middle", {5, 4}}}));
+  const Network told = nn::io::from_bytes(state_dict({{"decoder", {4, 2}}, {"encoder", {3, 5}}, {"middle", {5, 4}}}));
   CHECK(order_of_layers(told) == "encoder,middle,decoder");
   CHECK_THAT(told.notes.at(0), ContainsSubstring("the only one in which each reads what the one before gives"));
 
   const std::string open = state_dict({{"fc1", {4, 4}}, {"lstm", {4, 4}}, {"out", {4, 4}}});
-  CHECK_THROWS_WITH(nn::io::read(open), ContainsSubstring("do not tell in which order") &&
-                                            ContainsSubstring("convert --order, ImportOptions::order"));
-  CHECK(order_of_layers(nn::io::read(open, {}, {.order = {"out", "fc1", "lstm"}})) == "out,fc1,lstm");
-  CHECK_THROWS_WITH(nn::io::read(open, {}, {.order = {"out", "fc1"}}),
+  CHECK_THROWS_WITH(nn::io::from_bytes(open), ContainsSubstring("do not tell in which order") &&
+                                                  ContainsSubstring("convert --order, LoadOptions::order"));
+  CHECK(order_of_layers(nn::io::from_bytes(open, {.order = {"out", "fc1", "lstm"}})) == "out,fc1,lstm");
+  CHECK_THROWS_WITH(nn::io::from_bytes(open, {.order = {"out", "fc1"}}),
                     ContainsSubstring("must name each of fc1,lstm,out once"));
-  CHECK_THROWS_WITH(nn::io::read(open, {}, {.order = {"out", "fc1", "fc1"}}), ContainsSubstring("must name each"));
-  for (const Dialect told : {Dialect::native, Dialect::keras}) {
-    const auto file = nn::io::write(random_network(3, {{linear, 1}}), told, "m")[0].bytes;
-    CHECK_THROWS_WITH(nn::io::read(file, told, {.order = {"linear"}}), ContainsSubstring("takes no other"));
+  CHECK_THROWS_WITH(nn::io::from_bytes(open, {.order = {"out", "fc1", "fc1"}}), ContainsSubstring("must name each"));
+  for (const Format told : {Format::native, Format::keras}) {
+    const auto file = to_bytes(random_network(3, {{linear, 1}}), {.format = told});
+    CHECK_THROWS_WITH(nn::io::from_bytes(file, {.format = told, .order = {"linear"}}),
+                      ContainsSubstring("takes no other"));
   }
-  CHECK_THROWS_AS(nn::io::read(state_dict({{"a", {1, 2}}, {"b", {1, 2}}}), {}, {.order = {"b", "a"}}), FormatError);
+  CHECK_THROWS_AS(nn::io::from_bytes(state_dict({{"a", {1, 2}}, {"b", {1, 2}}}), {.order = {"b", "a"}}), FormatError);
   // One input and one output: the head may come first, too.
-  const auto sorted = nlohmann::json::parse(nn::io::write(good(), Dialect::state_dict, "x")[0].bytes).dump();
-  CHECK_THROWS_WITH(nn::io::read(sorted), ContainsSubstring("linear,lstm or lstm,linear"));
-  CHECK(nn::io::read(sorted, {}, {.order = {"lstm", "linear"}}).layers[0].kind == lstm);
+  const auto sorted = nlohmann::json::parse(nn::io::to_bytes(good(), {.format = Format::state_dict})).dump();
+  CHECK_THROWS_WITH(nn::io::from_bytes(sorted), ContainsSubstring("linear,lstm or lstm,linear"));
+  CHECK(nn::io::from_bytes(sorted, {.order = {"lstm", "linear"}}).layers[0].kind == lstm);
   // A self-test tells them apart.
   const auto tested =
-      nlohmann::json::parse(nn::io::write(good(), Dialect::state_dict, "x", {.self_test = true})[0].bytes).dump();
-  CHECK(nn::io::read(tested).layers[0].kind == lstm);
-  CHECK_THAT(nn::io::read(tested).notes.at(0), ContainsSubstring("passes the file's self-test"));
+      nlohmann::json::parse(nn::io::to_bytes(good(), {.format = Format::state_dict, .self_test = true})).dump();
+  CHECK(nn::io::from_bytes(tested).layers[0].kind == lstm);
+  CHECK_THAT(nn::io::from_bytes(tested).notes.at(0), ContainsSubstring("passes the file's self-test"));
   // The order of a file that is not sorted is that of the model.
-  CHECK(order_of_layers(nn::io::read(state_dict({{"b", {4, 4}}, {"a", {4, 4}}, {"c", {4, 4}}}))) == "b,a,c");
+  CHECK(order_of_layers(nn::io::from_bytes(state_dict({{"b", {4, 4}}, {"a", {4, 4}}, {"c", {4, 4}}}))) == "b,a,c");
 }
 
 TEST_CASE("capitals do not make an order") {
@@ -258,9 +262,9 @@ TEST_CASE("capitals do not make an order") {
   CHECK(sorted_by_name({"dense.bias", "dense.weight", "LSTM.bias"}));
   CHECK(sorted_by_name({"a2", "B10", "b20"}));
   CHECK_FALSE(sorted_by_name({"LSTM.bias", "dense.weight", "dense.bias"}));
-  CHECK_THROWS_WITH(nn::io::read(state_dict({{"dense", same}, {"LSTM", same}})),
+  CHECK_THROWS_WITH(nn::io::from_bytes(state_dict({{"dense", same}, {"LSTM", same}})),
                     ContainsSubstring("do not tell in which order"));
-  CHECK(order_of_layers(nn::io::read(state_dict({{"dense", {4, 3}}, {"LSTM", {3, 4}}, {"out", {3, 1}}}))) ==
+  CHECK(order_of_layers(nn::io::from_bytes(state_dict({{"dense", {4, 3}}, {"LSTM", {3, 4}}, {"out", {3, 1}}}))) ==
         "LSTM,dense,out");
 }
 
@@ -283,13 +287,13 @@ TEST_CASE("the order of a safetensors file is that of the model, unless its writ
     return std::string(reinterpret_cast<const char*>(&length), 8) + header + std::string(size, '\0');
   };
   using Arrays = std::vector<Array>;
-  CHECK(order_of_layers(nn::io::read(file({{"c.weight", "F32", 0, 16}, {"a.weight", "F32", 16, 32}}))) == "c,a");
+  CHECK(order_of_layers(nn::io::from_bytes(file({{"c.weight", "F32", 0, 16}, {"a.weight", "F32", 16, 32}}))) == "c,a");
   for (const Arrays& arrays :
        {Arrays{{"out.weight", "BF16", 0, 8}, {"fc.weight", "F16", 8, 16}, {"lstm.weight", "F16", 16, 24}},
         Arrays{{"out.weight", "F32", 0, 16}, {"fc.weight", "F16", 16, 24}, {"lstm.weight", "F16", 24, 32}},
         Arrays{{"c.weight", "F32", 32, 48}, {"a.weight", "F32", 0, 16}, {"b.weight", "F32", 16, 32}}}) {
     INFO(arrays[0].name);
-    CHECK_THROWS_WITH(nn::io::read(file(arrays)), ContainsSubstring("do not tell in which order"));
+    CHECK_THROWS_WITH(nn::io::from_bytes(file(arrays)), ContainsSubstring("do not tell in which order"));
   }
 }
 
@@ -304,7 +308,7 @@ TEST_CASE("the orders of long names take no time") {
   std::sort(layers.begin(), layers.end());
   const std::string text = state_dict(layers);
   const std::clock_t start = std::clock();
-  CHECK(nn::io::read(text).layers[10].name == sevens + "10");
+  CHECK(nn::io::from_bytes(text).layers[10].name == sevens + "10");
   CHECK(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC < 2);
 }
 
@@ -339,13 +343,13 @@ TEST_CASE("very many layers in no order take no time") {
   std::vector<std::pair<std::string, std::pair<int, int>>> layers;
   for (int k = 0; k < 900; ++k) layers.push_back({"layers." + std::to_string(k), {1, 1}});
   std::sort(layers.begin(), layers.end());
-  const Network network = nn::io::read(state_dict(layers));
+  const Network network = nn::io::from_bytes(state_dict(layers));
   CHECK(network.layers[10].name == "layers.10");
   for (int k = 0; k < 900; ++k)
     layers[static_cast<std::size_t>(k)].first =
         std::string(1, static_cast<char>('a' + k / 100)) + std::string(static_cast<std::size_t>(k % 100) + 1, 'z');
   std::sort(layers.begin(), layers.end());
-  CHECK_THROWS_WITH(nn::io::read(state_dict(layers)), ContainsSubstring("do not tell in which order"));
+  CHECK_THROWS_WITH(nn::io::from_bytes(state_dict(layers)), ContainsSubstring("do not tell in which order"));
 }
 
 TEST_CASE("an RNN of bare arrays is read with the nonlinearity that is given") {
@@ -354,23 +358,23 @@ TEST_CASE("an RNN of bare arrays is read with the nonlinearity that is given") {
   const auto path = folder.path / "model";
   const nn::RNN<float> relu({.input_size = 2, .hidden_size = 3, .nonlinearities = {.hidden = nn::Nonlinearity::relu}},
                             generator);
-  for (const Dialect dialect : {Dialect::state_dict, Dialect::safetensors}) {
-    detail::save_module(relu, dialect, path, {});
-    CHECK(load(path).layers[0].activation == Activation::relu);  // the file says so
+  for (const Format format : {Format::state_dict, Format::safetensors}) {
+    save(relu, path, {.format = format});
+    CHECK(load(path).layers[0].activation == Nonlinearity::relu);  // the file says so
   }
   const std::string bare = R"({"weight_ih_l0": [[1, 2]], "weight_hh_l0": [[0.5]]})";
-  CHECK_THROWS_WITH(nn::io::read(bare), ContainsSubstring("nothing says whether with tanh or relu"));
-  CHECK(nn::io::read(bare, {}, {.nonlinearity = Activation::relu}).layers[0].activation == Activation::relu);
-  CHECK(nn::io::read(bare, {}, {.nonlinearity = Activation::tanh}).layers[0].activation == Activation::tanh);
+  CHECK_THROWS_WITH(nn::io::from_bytes(bare), ContainsSubstring("nothing says whether with tanh or relu"));
+  CHECK(nn::io::from_bytes(bare, {.nonlinearity = Nonlinearity::relu}).layers[0].activation == Nonlinearity::relu);
+  CHECK(nn::io::from_bytes(bare, {.nonlinearity = Nonlinearity::tanh}).layers[0].activation == Nonlinearity::tanh);
 
   // Where it would change nothing, it is refused.
-  detail::save_module(relu, Dialect::state_dict, path, {});
-  CHECK_THROWS_WITH(load(path, {}, {.nonlinearity = Activation::tanh}),
+  save(relu, path, {.format = Format::state_dict});
+  CHECK_THROWS_WITH(load(path, {.nonlinearity = Nonlinearity::tanh}),
                     ContainsSubstring("takes no other nonlinearity (convert --nonlinearity"));
-  CHECK_THROWS_WITH(nn::io::read(R"({"weight": [[1, 2]]})", {}, {.nonlinearity = Activation::tanh}),
+  CHECK_THROWS_WITH(nn::io::from_bytes(R"({"weight": [[1, 2]]})", {.nonlinearity = Nonlinearity::tanh}),
                     ContainsSubstring("there is no RNN"));
   const Network network = network_of(weights_of(relu, ""));
   CHECK_THROWS_WITH(
-      nn::io::read(nn::io::write(network, Dialect::keras, "x")[0].bytes, {}, {.nonlinearity = Activation::tanh}),
+      nn::io::from_bytes(nn::io::to_bytes(network, {.format = Format::keras}), {.nonlinearity = Nonlinearity::tanh}),
       ContainsSubstring("takes no other nonlinearity (convert --nonlinearity"));
 }

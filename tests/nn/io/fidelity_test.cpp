@@ -6,8 +6,7 @@
 #include <random>
 
 #include "catch.hpp"
-#include "nn/io/dialect.hpp"
-#include "nn/io/json.hpp"
+#include "nn/io/formats/formats.hpp"
 
 using nn::io::Dtype;
 using nn::io::Weights;
@@ -51,9 +50,9 @@ TEMPLATE_TEST_CASE("ten million random numbers, to text and back", "", float, do
   const Dtype dtype = sizeof(TestType) == 4 ? Dtype::float32 : Dtype::float64;
   Weights weights{.dtype = dtype};
   weights.tensors.emplace_back("w", nn::io::Tensor{{patterns}, random_finite<TestType>(patterns)});
-  const std::string text = nn::io::detail::write(weights);
-  const Weights back = nn::io::read_json(text);
+  const std::string text = nn::io::formats::write_native(weights);
+  const Weights back = nn::io::formats::read_native({text, "load"});
   CHECK(same_bits(back.tensors[0].second.values, weights.tensors[0].second.values));
   CHECK(back.dtype == dtype);
-  CHECK(nn::io::detail::write(back) == text);
+  CHECK(nn::io::formats::write_native(back) == text);
 }

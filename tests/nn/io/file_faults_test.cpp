@@ -18,8 +18,8 @@
 #include "autograd/error.hpp"
 #include "catch.hpp"
 #include "models.hpp"
-#include "nn/io/dialect.hpp"
 #include "nn/io/file.hpp"
+#include "nn/io/save_load.hpp"
 
 namespace fs = std::filesystem;
 using autograd::Error;

@@ -13,7 +13,7 @@
 #include "autograd/error.hpp"
 #include "catch.hpp"
 #include "models.hpp"
-#include "nn/io/json.hpp"
+#include "nn/io/save_load.hpp"
 
 namespace fs = std::filesystem;
 using autograd::Error;
@@ -21,10 +21,11 @@ using autograd::FormatError;
 using autograd::ValueError;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Message;
-using nn::io::load_json;
+using nn::io::Format;
+using nn::io::load;
 using nn::io::read_file;
 using nn::io::replace_file;
-using nn::io::save_json;
+using nn::io::save;
 using saved::bytes_of;
 using saved::Folder;
 using saved::Small;
@@ -138,19 +139,19 @@ TEST_CASE("weights that are not finite are refused, and the old file stays") {
   const Folder folder;
   const fs::path path = folder.path / "weights.json";
   Small<double> model;
-  save_json(model, path);
+  save(model, path, {.format = Format::native});
   const std::string old = bytes_of(path);
 
   model.w.update([](auto& w) { w(1, 2) = std::numeric_limits<double>::quiet_NaN(); });
-  CHECK_THROWS_MATCHES(save_json(model, path), ValueError,
-                       Message("save_json: w is NaN at (1, 2), expected a finite number"));
+  CHECK_THROWS_MATCHES(save(model, path, {.format = Format::native}), ValueError,
+                       Message("save (native): w is NaN at (1, 2), expected a finite number"));
   model.w.update([](auto& w) { w(1, 2) = 0, w(0, 1) = -std::numeric_limits<double>::infinity(); });
-  CHECK_THROWS_MATCHES(save_json(model, path), ValueError,
-                       Message("save_json: w is infinite at (0, 1), expected a finite number"));
+  CHECK_THROWS_MATCHES(save(model, path, {.format = Format::native}), ValueError,
+                       Message("save (native): w is infinite at (0, 1), expected a finite number"));
   model.w.update([](auto& w) { w(0, 1) = 0; });
   model.s.update([](auto& s) { s() = std::numeric_limits<double>::quiet_NaN(); });
-  CHECK_THROWS_MATCHES(save_json(model, path), ValueError,
-                       Message("save_json: s is NaN at (), expected a finite number"));
+  CHECK_THROWS_MATCHES(save(model, path, {.format = Format::native}), ValueError,
+                       Message("save (native): s is NaN at (), expected a finite number"));
   CHECK(bytes_of(path) == old);
   CHECK(folder.files() == Names{"weights.json"});
 }
@@ -159,13 +160,14 @@ TEST_CASE("streams that fail") {
   Small<double> model;
   std::ostringstream out;
   out.setstate(std::ios::badbit);
-  CHECK_THROWS_AS(save_json(model, out), Error);
+  CHECK_THROWS_AS(save(model, out, {.format = Format::native}), Error);
   std::istringstream in;
   in.setstate(std::ios::badbit);
-  CHECK_THROWS_MATCHES(load_json(model, in), FormatError, Message("can not read the stream: it failed"));
+  CHECK_THROWS_MATCHES(load(model, in, {.format = Format::native}), FormatError,
+                       Message("can not read the stream: it failed"));
   if (fs::is_character_file("/dev/full")) {
     std::ofstream full("/dev/full");
-    CHECK_THROWS_AS(save_json(model, full), Error);
+    CHECK_THROWS_AS(save(model, full, {.format = Format::native}), Error);
   }
 }
 
@@ -174,14 +176,15 @@ TEST_CASE("files that can not be read") {
   Small<double> model;
   const std::string before = saved::state(model);
   const fs::path none = folder.path / "none.json";
-  CHECK_THROWS_MATCHES(load_json(model, none), FormatError,
+  CHECK_THROWS_MATCHES(load(model, none, {.format = Format::native}), FormatError,
                        Message("can not read " + none.string() + ": No such file or directory"));
-  CHECK_THROWS_MATCHES(load_json(model, folder.path), FormatError,
+  CHECK_THROWS_MATCHES(load(model, folder.path, {.format = Format::native}), FormatError,
                        Message("can not read " + folder.path.string() + ": it is a folder"));
   write_bytes(folder.path / "bad.json", "{");
-  CHECK_THROWS_WITH(load_json(model, folder.path / "bad.json"),
-                    ContainsSubstring("load_json: " + (folder.path / "bad.json").string() + ", byte 1: syntax error"));
+  CHECK_THROWS_WITH(
+      load(model, folder.path / "bad.json", {.format = Format::native}),
+      ContainsSubstring("load (native): " + (folder.path / "bad.json").string() + ", byte 1: syntax error"));
   CHECK_THROWS_WITH(nn::io::read_metadata(folder.path / "bad.json"),
-                    ContainsSubstring("read_metadata: " + (folder.path / "bad.json").string() + ", byte 1: "));
+                    ContainsSubstring("load (native): " + (folder.path / "bad.json").string() + ", byte 1: "));
   CHECK(saved::state(model) == before);
 }

@@ -7,14 +7,15 @@
 #include "catch.hpp"
 #include "heap.hpp"
 #include "models.hpp"
-#include "nn/io/json.hpp"
 #include "nn/io/json_scanner.hpp"
+#include "nn/io/save_load.hpp"
 
 using autograd::FormatError;
 using Catch::Matchers::ContainsSubstring;
-using nn::io::from_json_text;
-using nn::io::load_json;
-using nn::io::to_json_text;
+using nn::io::Format;
+using nn::io::from_bytes;
+using nn::io::load;
+using nn::io::to_bytes;
 using saved::Folder;
 using saved::good;
 using saved::replaced;
@@ -24,18 +25,18 @@ using saved::state;
 TEST_CASE("a file cut at any byte is refused, and the model is what it was") {
   Small<float> model;
   const std::string before = state(model);
-  const std::string text = to_json_text(model, {.metadata = {{"n\xC3\xA4me", "\xF0\x9F\x8E\xB5\n"}}});
+  const std::string text = to_bytes(model, {.metadata = {{"n\xC3\xA4me", "\xF0\x9F\x8E\xB5\n"}}});
   for (std::size_t size = 0; size + 2 < text.size(); ++size) {  // the last two are the bracket and the end of line
     INFO("cut after " << size << " of " << text.size() << " bytes: ..." << text.substr(size < 20 ? 0 : size - 20, 20));
-    CHECK_THROWS_AS(from_json_text(model, text.substr(0, size)), FormatError);
+    CHECK_THROWS_AS(from_bytes(model, text.substr(0, size), {.format = Format::native}), FormatError);
     CHECK(state(model) == before);
   }
-  from_json_text(model, text);
+  from_bytes(model, text);
   CHECK(state(model) != before);
 }
 
 TEST_CASE("a file with any byte changed loads whole or not at all") {
-  const std::string text = to_json_text(Small<float>{});
+  const std::string text = to_bytes(Small<float>{});
   std::size_t refused = 0;
   for (std::size_t k = 0; k < text.size(); ++k)
     for (const char c : {'\0', '"', '\\', '[', '}', ',', '9', '-', ' ', 'e', '\xFF'}) {
@@ -44,7 +45,7 @@ TEST_CASE("a file with any byte changed loads whole or not at all") {
       std::string damaged = text;
       damaged[k] = c;
       try {
-        from_json_text(model, damaged);
+        from_bytes(model, damaged, {.format = Format::native});
         CHECK(model.w.version() + model.s.version() == 2);
       } catch (const FormatError&) {
         ++refused;
@@ -93,7 +94,7 @@ std::vector<BadFile> bad_files() {
       {"trailing NUL and more", good + std::string(1, '\0') + "garbage", next_byte + "NUL"},
       {"NUL in a name", with("\"w\"", std::string("\"w\0\"", 4)), "NUL"},
       {"NUL between values", with("2.5", std::string("2.5\0", 4)), "NUL"},
-      {"UTF-8 byte order mark", "\xEF\xBB\xBF" + good, "load_json: it begins with a byte order mark"},
+      {"UTF-8 byte order mark", "\xEF\xBB\xBF" + good, "load (native): it begins with a byte order mark"},
       {"UTF-16 byte order mark", "\xFF\xFE{", "invalid literal"},
       {"control character", with("\"a\"", "\"a\x01\""),
        "/metadata: syntax error while parsing object key - invalid string: control character"},
@@ -145,10 +146,10 @@ std::vector<BadFile> bad_files() {
       {"too many data", with("2.5,", "2.5,2.5,"), at_w + "shape (2, 3) does not fit the 7 numbers of data"},
       {"no data", with("1,2.5,-3,4e2,5,6", ""), at_w + "shape (2, 3) does not fit the 0 numbers of data"},
       {"scalar without data", with("[7]", "[]"), "/parameters/s: shape () does not fit the 0 numbers of data"},
-      {"transposed", shape("[3,2]"), "load_json: 1 wrong shape (w: file (3, 2), model (2, 3))"},
-      {"other rank", shape("[6]"), "load_json: 1 wrong shape (w: file (6), model (2, 3))"},
-      {"extra axis", shape("[2,3,1]"), "load_json: 1 wrong shape (w: file (2, 3, 1), model (2, 3))"},
-      {"rank 0", with("[]", "[1]"), "load_json: 1 wrong shape (s: file (1), model ())"},
+      {"transposed", shape("[3,2]"), "load (native): 1 wrong shape (w: file (3, 2), model (2, 3))"},
+      {"other rank", shape("[6]"), "load (native): 1 wrong shape (w: file (6), model (2, 3))"},
+      {"extra axis", shape("[2,3,1]"), "load (native): 1 wrong shape (w: file (2, 3, 1), model (2, 3))"},
+      {"rank 0", with("[]", "[1]"), "load (native): 1 wrong shape (s: file (1), model ())"},
       {"negative extents", shape("[-2,-3]"), at_shape + "/0: found -2, expected a whole number, not negative"},
       {"minus zero extent", shape("[-0,3]"), at_shape + "/0: found -0, expected a whole number"},
       {"fractional extent", shape("[2,3.5]"), at_shape + "/1: found 3.5, expected a whole number"},
@@ -171,13 +172,13 @@ std::vector<BadFile> bad_files() {
       {"data as null", with("[7]", "null"), "/parameters/s/data: found null, expected a flat list of numbers"},
 
       // Keys.
-      {"missing parameter", with(R"(,"s":{"shape":[],"data":[7]})", ""), "load_json: 1 missing (s)"},
-      {"extra parameter", with("\"s\":", R"("t":{"shape":[0],"data":[]},"s":)"), "load_json: 1 unexpected (t)"},
+      {"missing parameter", with(R"(,"s":{"shape":[],"data":[7]})", ""), "load (native): 1 missing (s)"},
+      {"extra parameter", with("\"s\":", R"("t":{"shape":[0],"data":[]},"s":)"), "load (native): 1 unexpected (t)"},
       {"parameters empty", with(good.substr(good.find("{\"w\""), good.find(",\"metadata") - good.find("{\"w\"")), "{}"),
-       "load_json: 2 missing (w, s)"},
-      {"renamed", with("\"w\":", "\"W\":"), "load_json: 1 missing (w), 1 unexpected (W)"},
+       "load (native): 2 missing (w, s)"},
+      {"renamed", with("\"w\":", "\"W\":"), "load (native): 1 missing (w), 1 unexpected (W)"},
       {"name with a control character", with("\"w\":", "\"w\\u0000\\u0007\":"),
-       "load_json: 1 missing (w), 1 unexpected (w\\u0000\\u0007)"},
+       "load (native): 1 missing (w), 1 unexpected (w\\u0000\\u0007)"},
       {"name with a slash and a tilde", replaced(with("\"w\":", "\"w/~\":"), "2.5", "null"),
        "/parameters/w~1~0/data/1: found null"},
       {"long name", with("\"w\":", "\"" + std::string(1000, 'w') + "\":"), "(" + std::string(80, 'w') + "...)"},
@@ -204,9 +205,10 @@ std::vector<BadFile> bad_files() {
       {"unknown key at the top", with("\"metadata\"", "\"notes\":1,\"metadata\""),
        "/notes: unknown key; notes belong in \"metadata\""},
       {"unknown key before the format", replaced(good, "{", "{\"notes\":1,"), "/notes: unknown key; notes belong in"},
-      {"no format", with("\"format\":\"wengert/1\",", ""), "load_json: not a wengert/1 file, \"format\" is missing"},
-      {"no dtype", with("\"dtype\":\"float32\",", ""), "load_json: \"dtype\" is missing"},
-      {"no parameters", R"({"format":"wengert/1","dtype":"float32"})", "load_json: \"parameters\" is missing"},
+      {"no format", with("\"format\":\"wengert/1\",", ""),
+       "load (native): not a wengert/1 file, \"format\" is missing"},
+      {"no dtype", with("\"dtype\":\"float32\",", ""), "load (native): \"dtype\" is missing"},
+      {"no parameters", R"({"format":"wengert/1","dtype":"float32"})", "load (native): \"parameters\" is missing"},
       {"10^5 metadata",
        with(
            "\"a\":\"b\"", "\"a\":\"b\"" +
@@ -242,23 +244,26 @@ std::vector<BadFile> bad_files() {
       {"other format", with("wengert/1", "layers-model"), "/format: format \"layers-model\", expected \"wengert/1\""},
       {"half", with("float32", "float16"), "/dtype: dtype \"float16\", expected \"float32\" or \"float64\""},
       {"RTNeural", R"({"in_shape":[null,null,1],"layers":[{"type":"lstm","weights":[[1]]}]})",
-       "load_json: not a wengert/1 file, \"format\" is missing; it looks like an RTNeural model"},
+       "load (native): it is an RTNeural model, not a wengert/1 file; read it as rtneural"},
       {"NAM",
        R"({"version":"0.5.1","metadata":{"date":{"year":2023}},"architecture":"LSTM","config":{},"weights":[1]})",
-       "it looks like a Neural Amp Modeler (.nam) model"},
+       "it is a Neural Amp Modeler (.nam) model, not a wengert/1 file; read it as nam"},
       {"frugally-deep", R"({"architecture":{},"image_data_format":"channels_last","trainable_params":{}})",
        "it looks like a frugally-deep model"},
-      {"TensorFlow.js", R"({"modelTopology":{},"weightsManifest":[]})", "it looks like a TensorFlow.js model"},
+      {"TensorFlow.js", R"({"modelTopology":{},"weightsManifest":[]})",
+       "it is a TensorFlow.js model, not a wengert/1 file; read it as tfjs"},
       {"GuitarML", R"({"model_data":{"model":"SimpleRNN"},"state_dict":{"rec.weight_ih_l0":[[1]]}})",
-       "it looks like a GuitarML model"},
+       "it is a GuitarML model, not a wengert/1 file; read it as guitarml"},
       {"state dict", R"({"lstm.weight_ih_l0":[[1,2]],"lstm.bias_ih_l0":[1]})",
-       "it looks like a bare PyTorch state dict"},
-      {"state dict of a layer", R"({"weight":[[1,2]],"bias":[1]})", "it looks like a bare PyTorch state dict"},
-      {"something else", R"({"name":"x"})", "load_json: not a wengert/1 file, \"format\" is missing"},
+       "it is a bare PyTorch state dict, not a wengert/1 file; read it as state_dict"},
+      {"state dict of a layer", R"({"weight":[[1,2]],"bias":[1]})",
+       "it is a bare PyTorch state dict, not a wengert/1 file; read it as state_dict"},
+      {"something else", R"({"name":"x"})", "load (native): not a wengert/1 file, \"format\" is missing"},
       {"PyTorch checkpoint", "PK\x03\x04 and so on",
-       "load_json: it is a PyTorch checkpoint or another archive, not JSON"},
-      {"HDF5", "\x89HDF\r\n", "load_json: it is a Keras (HDF5) model, not JSON"},
-      {"safetensors", std::string("\x18\0\0\0\0\0\0\0{\"w\":{}}", 16), "byte 2: NUL"},
+       "load (native): it is a PyTorch checkpoint or another archive, not JSON"},
+      {"HDF5", "\x89HDF\r\n", "load (native): it is a Keras (HDF5) model, not JSON"},
+      {"safetensors", std::string("\x18\0\0\0\0\0\0\0{\"w\":{}}", 16),
+       "it is a safetensors file, not a wengert/1 file"},
 
       // Depth and size.
       {"lists 10^6 deep", std::string(1000000, '['), "byte 1: found a list, expected an object"},
@@ -277,7 +282,7 @@ std::vector<BadFile> bad_files() {
               for (int k = 0; k < 10000; ++k) names += '"' + std::to_string(k) + R"(":{"shape":[0],"data":[]},)";
               return names + "\"s\":";
             }()),
-       "load_json: 10000 unexpected (0, 1, 2"},
+       "load (native): 10000 unexpected (0, 1, 2"},
   };
 }
 
@@ -294,7 +299,7 @@ TEST_CASE("bad files are refused with their place, fast, in little memory, and t
     const std::size_t live = heap::begin();
     const std::clock_t start = std::clock();
     try {
-      from_json_text(model, text);
+      from_bytes(model, text, {.format = Format::native});
     } catch (const FormatError& e) {
       error = std::string(e.what(), std::min(std::strlen(e.what()), std::size_t{1000}));
     }
@@ -312,7 +317,7 @@ TEST_CASE("an error inside a long text costs in proportion to it") {
     const std::string text = good.substr(0, good.find("b\"}")) + std::string(1000000, 'b') + end;
     Small<float> model;
     const std::size_t live = heap::begin();
-    CHECK_THROWS_AS(from_json_text(model, text), FormatError);
+    CHECK_THROWS_AS(from_bytes(model, text, {.format = Format::native}), FormatError);
     CHECK(heap::peak_since(live) < 8 * text.size());
   }
 }
@@ -324,9 +329,9 @@ TEST_CASE("a small file for a large model takes no more memory than a small file
     model.parameters.push_back({std::to_string(k), saved::numbered<double>({100000})});
     file.parameters.push_back({std::to_string(k), saved::numbered<double>({5})});
   }
-  const std::string text = to_json_text(file), before = state(model);
+  const std::string text = to_bytes(file), before = state(model);
   const std::size_t live = heap::begin();
-  CHECK_THROWS_AS(from_json_text(model, text), FormatError);
+  CHECK_THROWS_AS(from_bytes(model, text, {.format = Format::native}), FormatError);
   CHECK(heap::peak_since(live) < 4 * text.size() + (1 << 14));
   CHECK(state(model) == before);
 }

@@ -1,6 +1,4 @@
 // Weights as JSON: every finite number comes back bit for bit, under its name, into a model that fits.
-#include "nn/io/json.hpp"
-
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -12,6 +10,7 @@
 #include "catch.hpp"
 #include "models.hpp"
 #include "nn/io/json_scanner.hpp"
+#include "nn/io/save_load.hpp"
 #include "nn/linear.hpp"
 #include "nn/recurrent/lstm.hpp"
 
@@ -21,12 +20,13 @@ using autograd::ValueError;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::Message;
 using nn::Parameter;
-using nn::io::from_json_text;
-using nn::io::load_json;
+using nn::io::Format;
+using nn::io::from_bytes;
+using nn::io::load;
 using nn::io::Metadata;
 using nn::io::read_metadata;
-using nn::io::save_json;
-using nn::io::to_json_text;
+using nn::io::save;
+using nn::io::to_bytes;
 using saved::bits;
 using saved::bytes_of;
 using saved::Folder;
@@ -135,19 +135,19 @@ TEMPLATE_TEST_CASE("every finite number comes back bit for bit", "", float, doub
         {"p" + std::to_string(model.parameters.size()), Parameter<TestType>(autograd::full<TestType>({}, value))});
   for (const TestType value : model.parameters[0].second.value()) REQUIRE(std::isfinite(value));
 
-  const std::string text = to_json_text(model);
+  const std::string text = to_bytes(model);
   Free<TestType> other = model;
   clear(other);
   REQUIRE(bits(other) != bits(model));
-  from_json_text(other, text);
+  from_bytes(other, text);
   CHECK(bits(other) == bits(model));
-  CHECK(to_json_text(other) == text);
+  CHECK(to_bytes(other) == text);
 }
 
 TEST_CASE("numbers are the shortest that come back") {
-  CHECK_THAT(to_json_text(vector_of<float>({0.1f, 1.f / 3, 3.f, -0.f, 1e-45f, 3.4028235e38f, 1e5f})),
+  CHECK_THAT(to_bytes(vector_of<float>({0.1f, 1.f / 3, 3.f, -0.f, 1e-45f, 3.4028235e38f, 1e5f})),
              ContainsSubstring("[0.1,0.33333334,3.0,-0.0,1e-45,3.4028235e+38,1e+05]"));
-  CHECK_THAT(to_json_text(vector_of<double>({0.1, 0.1f, -0., 5e-324, 1.7976931348623157e308})),
+  CHECK_THAT(to_bytes(vector_of<double>({0.1, 0.1f, -0., 5e-324, 1.7976931348623157e308})),
              ContainsSubstring("[0.1,0.10000000149011612,-0.0,5e-324,1.7976931348623157e+308]"));
 }
 
@@ -155,7 +155,7 @@ TEST_CASE("the file, in full") {
   Net<float> net;
   net.encoder.weight_ih_l0 = numbered<float>({2, 2});
   net.encoder.bias_ih_l0 = numbered<float>({1});
-  CHECK(to_json_text(net, {.metadata = {{"seed", "7"}, {"a \"b\"", "\xC3\xA4\n"}}}) == R"({
+  CHECK(to_bytes(net, {.metadata = {{"seed", "7"}, {"a \"b\"", "\xC3\xA4\n"}}}) == R"({
   "format": "wengert/1",
   "dtype": "float32",
   "modules": [
@@ -171,13 +171,13 @@ TEST_CASE("the file, in full") {
   },
   "metadata": {
     "a \"b\"": ")"
-                                                                                       "\xC3\xA4"
-                                                                                       R"(\n",
+                                                                                   "\xC3\xA4"
+                                                                                   R"(\n",
     "seed": "7"
   }
 }
 )");
-  CHECK(to_json_text(Free<double>{}) ==
+  CHECK(to_bytes(Free<double>{}) ==
         "{\n  \"format\": \"wengert/1\",\n  \"dtype\": \"float64\",\n  \"modules\": [],\n  \"parameters\": {},\n"
         "  \"metadata\": {}\n}\n");
 }
@@ -186,22 +186,22 @@ TEMPLATE_TEST_CASE("save, load, save gives the same bytes", "", float, double) {
   const Folder folder;
   Net<TestType> net;
   const Metadata metadata{{"seed", "7"}, {"", ""}, {"\xF0\x9F\x8E\xB5", std::string("a\0b\x7F\\/\t", 7)}};
-  save_json(net, folder.path / "a.json", {.metadata = metadata});
+  save(net, folder.path / "a.json", {.metadata = metadata});
   Net<TestType> other;
   clear(other);
-  const Metadata loaded = load_json(other, folder.path / "a.json");
+  const Metadata loaded = load(other, folder.path / "a.json");
   CHECK(loaded == metadata);
   CHECK(read_metadata(folder.path / "a.json") == metadata);
   CHECK(bits(other) == bits(net));
-  save_json(other, folder.path / "b.json", {.metadata = loaded});
+  save(other, folder.path / "b.json", {.metadata = loaded});
   CHECK(bytes_of(folder.path / "b.json") == bytes_of(folder.path / "a.json"));
   CHECK(folder.files() == std::vector<std::string>{"a.json", "b.json"});
 
   std::stringstream stream;
-  save_json(net, stream, {.metadata = metadata});
+  save(net, stream, {.metadata = metadata});
   CHECK(stream.str() == bytes_of(folder.path / "a.json"));
   clear(other);
-  CHECK(load_json(other, stream) == metadata);
+  CHECK(load(other, stream) == metadata);
   CHECK(bits(other) == bits(net));
 }
 
@@ -209,10 +209,10 @@ TEST_CASE("an LSTM and a linear layer under PyTorch's names") {
   const Forecaster trained{nn::Generator(1)};
   Forecaster fresh{nn::Generator(2)};
   REQUIRE(bits(fresh) != bits(trained));
-  const std::string text = to_json_text(trained);
-  from_json_text(fresh, text);
+  const std::string text = to_bytes(trained);
+  from_bytes(fresh, text);
   CHECK(bits(fresh) == bits(trained));
-  CHECK(to_json_text(fresh) == text);
+  CHECK(to_bytes(fresh) == text);
   CHECK_THAT(text, ContainsSubstring("\"lstm.weight_hh_l1_reverse\": {\"shape\": [20, 5], "));
   CHECK_THAT(text, ContainsSubstring("\"head.bias\": {\"shape\": [1], "));
   CHECK_THAT(
@@ -226,7 +226,7 @@ TEST_CASE("an LSTM and a linear layer under PyTorch's names") {
 TEST_CASE("what other programs write is read") {
   const auto loaded = [](const std::string& text) {
     Small<float> model;
-    from_json_text(model, text);
+    from_bytes(model, text);
     return bits(model);
   };
   Small<float> expected;
@@ -245,7 +245,7 @@ TEST_CASE("what other programs write is read") {
                                       R"("b"},"dtype":"float32","format":"wengert/1"})");
     CHECK(loaded(late) == bits(expected));
     Small<float> model;
-    CHECK(from_json_text(model, late) == Metadata{{"a", "b"}});
+    CHECK(from_bytes(model, late) == Metadata{{"a", "b"}});
   }
   SECTION("parts of later use, whatever they contain") {
     CHECK(loaded(replaced(good, R"("modules")", R"("optimizer":{"step":[1,{"a":null}]},"rng":"x","modules")")) ==
@@ -253,7 +253,7 @@ TEST_CASE("what other programs write is read") {
   }
   SECTION("an integer minus zero, and numbers too small to tell from zero") {
     Small<float> model;
-    from_json_text(model, replaced(replaced(good, "[1,", "[-0,"), "2.5,-3,", "1e-400,-1e-50,"));
+    from_bytes(model, replaced(replaced(good, "[1,", "[-0,"), "2.5,-3,", "1e-400,-1e-50,"));
     CHECK(std::signbit(model.w.value()(0, 0)));
     CHECK(model.w.value()(0, 0) == 0);
     CHECK((model.w.value()(0, 1) == 0 && !std::signbit(model.w.value()(0, 1))));
@@ -272,7 +272,7 @@ TEST_CASE("files of the other dtype") {
   SECTION("float32 into double: exactly the floats") {
     const std::vector<float> floats = finite_numbers<float>();
     Free<double> model = vector_of<double>(std::vector<double>(floats.size()));
-    from_json_text(model, to_json_text(vector_of<float>(floats)));
+    from_bytes(model, to_bytes(vector_of<float>(floats)));
     bool same = true;
     for (std::size_t k = 0; k < floats.size(); ++k)
       same = same && model.parameters[0].second.value()(k) == static_cast<double>(floats[k]);
@@ -281,28 +281,29 @@ TEST_CASE("files of the other dtype") {
     // Read as a double and then rounded, this is another float.
     REQUIRE(static_cast<float>(7.038531e-26) != 7.038531e-26f);
     Free<double> one = vector_of<double>({0});
-    from_json_text(one, to_json_text(vector_of<float>({7.038531e-26f})));
+    from_bytes(one, to_bytes(vector_of<float>({7.038531e-26f})));
     CHECK(one.parameters[0].second.value()(0) == static_cast<double>(7.038531e-26f));
   }
   SECTION("a float32 file of numbers that are no float") {
     Small<double> model;
-    CHECK_THROWS_WITH(from_json_text(model, replaced(good, "2.5", "1e39")),
+    CHECK_THROWS_WITH(from_bytes(model, replaced(good, "2.5", "1e39"), {.format = Format::native}),
                       ContainsSubstring("/parameters/w/data/1: the number is too large for float32"));
   }
   SECTION("float64 into float: only on request") {
     Free<float> model = vector_of<float>({1, 2, 3});
     const std::string before = state(model);
-    const std::string text = to_json_text(vector_of<double>({0.1, 1e-320, -5}));
+    const std::string text = to_bytes(vector_of<double>({0.1, 1e-320, -5}));
     CHECK_THROWS_MATCHES(
-        from_json_text(model, text), FormatError,
-        Message("load_json: byte 47, /dtype: the file is float64, the model float32; set allow_narrowing to round "
+        from_bytes(model, text, {.format = Format::native}), FormatError,
+        Message("load (native): byte 47, /dtype: the file is float64, the model float32; set allow_narrowing to round "
                 "every number"));
     CHECK(state(model) == before);
-    from_json_text(model, text, {.allow_narrowing = true});
+    from_bytes(model, text, {.allow_narrowing = true});
     CHECK(bits(model) == bits(vector_of<float>({0.1f, 0.f, -5.f})));
 
     const std::string narrowed = state(model);
-    CHECK_THROWS_WITH(from_json_text(model, to_json_text(vector_of<double>({0, 0, 1e39})), {.allow_narrowing = true}),
+    CHECK_THROWS_WITH(from_bytes(model, to_bytes(vector_of<double>({0, 0, 1e39})),
+                                 {.format = Format::native, .allow_narrowing = true}),
                       ContainsSubstring("/parameters/v/data/2: the number is too large for float32"));
     CHECK(state(model) == narrowed);
   }
@@ -317,9 +318,10 @@ TEST_CASE("names and shapes that differ are listed in one error") {
                      {"head.w", numbered<float>({2, 3})},
                      {"head.s", numbered<float>({})},
                      {"nothing", numbered<float>({2, 0, 3})}};
-  CHECK_THROWS_MATCHES(from_json_text(net, to_json_text(file)), FormatError,
-                       Message("load_json: 1 missing (encoder.bias_ih_l0), 1 unexpected (encoder.bias), 1 wrong shape "
-                               "(encoder.weight_ih_l0: file (40, 10), model (40, 12))"));
+  CHECK_THROWS_MATCHES(
+      from_bytes(net, to_bytes(file), {.format = Format::native}), FormatError,
+      Message("load (native): 1 missing (encoder.bias_ih_l0), 1 unexpected (encoder.bias), 1 wrong shape "
+              "(encoder.weight_ih_l0: file (40, 10), model (40, 12))"));
   CHECK(state(net) == before);
 }
 
@@ -328,20 +330,22 @@ TEST_CASE("modules whose description differs are refused, once names and shapes 
   Net<float> other;
   other.encoder.gate_order = "ifco";
   const std::string before = state(net);
-  CHECK_THROWS_MATCHES(from_json_text(net, to_json_text(other)), FormatError,
-                       Message("load_json: 1 different (encoder.gate_order: file \"ifco\", model \"ifgo\")"));
+  CHECK_THROWS_MATCHES(from_bytes(net, to_bytes(other), {.format = Format::native}), FormatError,
+                       Message("load (native): 1 different (encoder.gate_order: file \"ifco\", model \"ifgo\")"));
   CHECK_THROWS_MATCHES(
-      from_json_text(net, replaced(replaced(to_json_text(net), "\"rate\": 0.5", "\"rate\": 1"), "\"Net\"", "\"N\"")),
+      from_bytes(net, replaced(replaced(to_bytes(net), "\"rate\": 0.5", "\"rate\": 1"), "\"Net\"", "\"N\""),
+                 {.format = Format::native}),
       FormatError,
-      Message("load_json: 2 different (type: file \"N\", model \"Net\", encoder.rate: file 1, model 0.5)"));
-  CHECK_THROWS_MATCHES(from_json_text(net, replaced(to_json_text(other), "\"encoder.bias_ih_l0\"", "\"bias\"")),
-                       FormatError, Message("load_json: 1 missing (encoder.bias_ih_l0), 1 unexpected (bias)"));
+      Message("load (native): 2 different (type: file \"N\", model \"Net\", encoder.rate: file 1, model 0.5)"));
+  CHECK_THROWS_MATCHES(
+      from_bytes(net, replaced(to_bytes(other), "\"encoder.bias_ih_l0\"", "\"bias\""), {.format = Format::native}),
+      FormatError, Message("load (native): 1 missing (encoder.bias_ih_l0), 1 unexpected (bias)"));
   CHECK(state(net) == before);
 }
 
 TEST_CASE("the metadata of a file, whatever the model") {
   const Folder folder;
-  save_json(Net<double>{}, folder.path / "a.json", {.metadata = {{"scale", "0.5"}}});
+  save(Net<double>{}, folder.path / "a.json", {.metadata = {{"scale", "0.5"}}});
   CHECK(read_metadata(folder.path / "a.json") == Metadata{{"scale", "0.5"}});
   saved::write_bytes(folder.path / "b.json", replaced(good, "2.5,", ""));
   CHECK_THROWS_WITH(read_metadata(folder.path / "b.json"), ContainsSubstring("does not fit the 5 numbers of data"));
@@ -349,7 +353,7 @@ TEST_CASE("the metadata of a file, whatever the model") {
 
 TEST_CASE("what can not be written or told apart is refused") {
   const auto refused = [](const auto& module, const std::string& text, const nn::io::SaveOptions& options = {}) {
-    CHECK_THROWS_MATCHES(to_json_text(module, options), ValueError, Message("save_json: " + text));
+    CHECK_THROWS_MATCHES(to_bytes(module, options), ValueError, Message("save (native): " + text));
   };
   const auto p = numbered<float>({1});
   refused(Free<float>{{{"a", p}, {"b", p}, {"a", p}}}, "two parameters are called a");
@@ -358,14 +362,14 @@ TEST_CASE("what can not be written or told apart is refused") {
   Metadata many;
   for (int k = 0; k < 1000; ++k) many[std::to_string(k)] = "";
   Free<float> none;
-  CHECK(from_json_text(none, to_json_text(none, {.metadata = many})) == many);
+  CHECK(from_bytes(none, to_bytes(none, {.metadata = many})) == many);
   many["one more"] = "";
   refused(none, "1001 metadata, at most 1000 are kept", {.metadata = many});
 
   refused(Mixed{}, "a.w and b.w are not both float or both double, and a file has one dtype");
 
   const std::string history(100000, 'x');
-  CHECK(from_json_text(none, to_json_text(none, {.metadata = {{"", history}}})).at("") == history);
+  CHECK(from_bytes(none, to_bytes(none, {.metadata = {{"", history}}})).at("") == history);
 
   struct Twice : Small<float> {
     nn::Description describe() const { return {"Twice", {{"size", 1}, {"size", 2}}}; }
@@ -377,5 +381,6 @@ TEST_CASE("what can not be written or told apart is refused") {
   refused(Endless{}, "attribute rate is not finite");
 
   Free<float> twins{{{"a", p}, {"a", p}}};
-  CHECK_THROWS_MATCHES(from_json_text(twins, good), ValueError, Message("load_json: two parameters are called a"));
+  CHECK_THROWS_MATCHES(from_bytes(twins, good, {.format = Format::native}), ValueError,
+                       Message("load (native): two parameters are called a"));
 }

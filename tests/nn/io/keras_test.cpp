@@ -12,13 +12,14 @@
 #include "models.hpp"
 #include "networks.hpp"
 #include "nn/infer/stream.hpp"
-#include "nn/io/dialect.hpp"
+#include "nn/io/save_load.hpp"
 
 using namespace networks;
 using namespace nn::io;
 using autograd::FormatError;
 using Catch::Matchers::ContainsSubstring;
 using nlohmann::json;
+using nn::Nonlinearity;
 using nn::infer::evaluate;
 using saved::Folder;
 
@@ -54,7 +55,7 @@ std::vector<Model> models() {
 
 /// Loading runs the self-test, which the program itself answered.
 Network loaded(const Model& m) {
-  if (!m.tfjs()) return nn::io::read(m.file.dump());
+  if (!m.tfjs()) return nn::io::from_bytes(m.file.dump());
   const Folder folder;
   saved::write_bytes(folder.path / "model.json", m.file.dump());
   saved::write_bytes(folder.path / "numbers.bin", m.numbers);
@@ -120,12 +121,12 @@ TEST_CASE("models made by Keras and TensorFlow.js answer as they do there, and k
     }
     CHECK(names_of(network) == names);
 
-    for (const Dialect dialect : {Dialect::keras, Dialect::tfjs, Dialect::native}) {
+    for (const Format format : {Format::keras, Format::tfjs, Format::native}) {
       const Folder folder;
       try {
-        save(network, dialect, folder.path / "again.json");
+        save(network, folder.path / "again.json", {.format = format});
       } catch (const autograd::ValueError&) {  // an activation, or a GRU that TensorFlow.js does not have
-        CHECK(dialect != Dialect::keras);
+        CHECK(format != Format::keras);
         continue;
       }
       const Network again = load(folder.path / "again.json");
@@ -471,18 +472,18 @@ TEST_CASE("a name that programs would take for another address is not given to t
   const Folder folder;
   for (const char* const name : {"we\\ird.json", "100%.json", "a?b.json", "a#b.json"}) {
     INFO(name);
-    CHECK_THROWS_WITH(save(random_network(1, {{linear, 1}}), Dialect::tfjs, folder.path / name),
+    CHECK_THROWS_WITH(save(random_network(1, {{linear, 1}}), folder.path / name, {.format = Format::tfjs}),
                       ContainsSubstring("as that of its numbers, and programs would look for another"));
     CHECK(folder.files().empty());
   }
-  save(random_network(1, {{linear, 1}}), Dialect::tfjs, folder.path / "\xC3\xA4 b+c.json");
+  save(random_network(1, {{linear, 1}}), folder.path / "\xC3\xA4 b+c.json", {.format = Format::tfjs});
   CHECK(load(folder.path / "\xC3\xA4 b+c.json").layers.size() == 1);
 }
 
 TEST_CASE("what is written for Keras 3") {
   const Network network =
-      random_network(2, {{lstm, 4, true, 2}, {gru, 3, false}, {linear, 1, true, 1, Activation::relu}});
-  const json file = json::parse(nn::io::write(network, Dialect::keras, "model")[0].bytes);
+      random_network(2, {{lstm, 4, true, 2}, {gru, 3, false}, {linear, 1, true, 1, Nonlinearity::relu}});
+  const json file = json::parse(nn::io::to_bytes(network, {.format = Format::keras}));
   CHECK(file["module"] == "keras");
   CHECK(file["class_name"] == "Sequential");
   CHECK(file["registered_name"].is_null());
@@ -502,7 +503,7 @@ TEST_CASE("what is written for Keras 3") {
   CHECK(layers[2]["config"]["reset_after"] == false);
 
   // The order of get_weights(), and each direction run by a reader of its own, the second from the last step.
-  const auto text = nlohmann::ordered_json::parse(nn::io::write(network, Dialect::keras, "model")[0].bytes);
+  const auto text = nlohmann::ordered_json::parse(nn::io::to_bytes(network, {.format = Format::keras}));
   const auto arrays = [&](const char* name) {
     json list = json::array();
     for (const auto& [key, array] : text["weights"][name].items()) list.push_back(json::parse(array.dump()));
@@ -529,7 +530,7 @@ TEST_CASE("what is written for Keras 3") {
   named.layers[0].name = "input";
   named.layers[1].name = "a/b.c";
   named.layers[2].name = "a_b_c";
-  const json again = json::parse(nn::io::write(named, Dialect::keras, "model")[0].bytes)["config"]["layers"];
+  const json again = json::parse(nn::io::to_bytes(named, {.format = Format::keras}))["config"]["layers"];
   std::vector<std::string> names;
   for (const json& layer : again) names.push_back(layer["config"]["name"]);
   CHECK(names == std::vector<std::string>{"input_", "input", "a_b_c", "a_b_c_1"});

@@ -39,7 +39,7 @@ struct Spec {
   std::size_t size;
   bool reset_after = true;
   std::size_t directions = 1;
-  nn::io::Activation activation = nn::io::Activation::none;
+  nn::Nonlinearity activation = nn::Nonlinearity::identity;
   std::size_t projection = 0;
 };
 
@@ -52,8 +52,8 @@ inline Network random_network(std::size_t inputs, const std::vector<Spec>& specs
     Layer layer{.kind = spec.kind, .input_size = width, .size = spec.size};
     layer.reset_after = spec.reset_after;
     layer.activation = spec.activation;
-    if (spec.kind == Layer::Kind::rnn && spec.activation == nn::io::Activation::none)
-      layer.activation = nn::io::Activation::tanh;
+    if (spec.kind == Layer::Kind::rnn && spec.activation == nn::Nonlinearity::identity)
+      layer.activation = nn::Nonlinearity::tanh;
     const std::size_t rows = layer.gates() * spec.size, recurrent = spec.projection ? spec.projection : spec.size;
     layer.directions.clear();
     for (std::size_t d = 0; d < spec.directions; ++d) {

@@ -10,7 +10,7 @@
 #include "heap.hpp"
 #include "networks.hpp"
 #include "nn/infer/stream.hpp"
-#include "nn/io/dialect.hpp"
+#include "nn/io/save_load.hpp"
 #include "onnx_graph.hpp"
 
 using namespace onnx_graph;
@@ -64,7 +64,7 @@ nn::io::Tensor sequence(const Array& array, std::int64_t which) {
   return result;
 }
 
-Network read(const Graph& graph) { return nn::io::read(bytes_of(graph), nn::io::Dialect::onnx); }
+Network read(const Graph& graph) { return nn::io::from_bytes(bytes_of(graph), {.format = nn::io::Format::onnx}); }
 
 /// The largest difference between what the network answers and what ONNX says.
 double difference(const Graph& graph, const Network& network) {
@@ -852,13 +852,13 @@ TEST_CASE("ONNX: files that torch wrote answer as torch did") {
     std::ifstream bytes_stream(entry.path(), std::ios::binary);
     const std::string bytes{std::istreambuf_iterator<char>(bytes_stream), {}};
     for (std::size_t size = 0; size < bytes.size(); size += 3)
-      CHECK_THROWS_AS(nn::io::read(bytes.substr(0, size), nn::io::Dialect::onnx), FormatError);
+      CHECK_THROWS_AS(nn::io::from_bytes(bytes.substr(0, size), {.format = nn::io::Format::onnx}), FormatError);
     for (std::size_t k = 0; k < bytes.size(); k += 3)
       for (const char c : {'\x01', '\xFF'}) {
         std::string damaged = bytes;
         damaged[k] = c;
         try {
-          nn::io::read(damaged, nn::io::Dialect::onnx);
+          nn::io::from_bytes(damaged, {.format = nn::io::Format::onnx});
         } catch (const FormatError&) {
         }
       }
@@ -874,7 +874,7 @@ void check_cheap(const std::string& bytes, const std::string& text, std::size_t 
   const std::size_t before = heap::begin();
   const std::clock_t start = std::clock();
   try {
-    nn::io::read(bytes, nn::io::Dialect::onnx);
+    nn::io::from_bytes(bytes, {.format = nn::io::Format::onnx});
   } catch (const FormatError& e) {
     error = e.what();
   }
@@ -1004,7 +1004,7 @@ TEST_CASE("ONNX: the fields of a model may have any order") {
   do {
     std::string ordered;
     for (const std::string& part : parts) ordered += part;
-    CHECK(nn::io::read(ordered).layers.size() == 1);
+    CHECK(nn::io::from_bytes(ordered).layers.size() == 1);
   } while (std::next_permutation(parts.begin(), parts.end()));
 }
 
@@ -1017,7 +1017,7 @@ TEST_CASE("ONNX: layers may be called what they like") {
       network.skip = 2;
       network.input_gain_db = 3;
       network.output_gain_db = -3;
-      const Network back = nn::io::read(nn::io::write(network, nn::io::Dialect::onnx, "m")[0].bytes);
+      const Network back = nn::io::from_bytes(nn::io::to_bytes(network, {.format = nn::io::Format::onnx}));
       const nn::io::Tensor input = networks::Random(3).tensor({5, 3});
       CHECK(networks::largest_difference(nn::infer::evaluate(back, input), nn::infer::evaluate(network, input)) < 1e-5);
     }
@@ -1037,6 +1037,6 @@ TEST_CASE("ONNX: a gain that is no float is refused, not written as 0") {
   graph.outputs = {graph.node("Mul", {"sum", "tiny"}, "z")};
   const Network network = read(graph);
   CHECK(std::abs(network.output_gain_db + 1200) < 1e-9);
-  CHECK_THROWS_WITH(nn::io::write(network, nn::io::Dialect::onnx, "m"),
+  CHECK_THROWS_WITH(nn::io::to_bytes(network, {.format = nn::io::Format::onnx}),
                     ContainsSubstring("a gain is -1200.000000 dB, a factor that float32 does not hold"));
 }

@@ -8,7 +8,7 @@
 #include "heap.hpp"
 #include "models.hpp"
 #include "networks.hpp"
-#include "nn/io/dialect.hpp"
+#include "nn/io/save_load.hpp"
 #include "nn/io/self_test.hpp"
 
 using namespace networks;
@@ -23,10 +23,10 @@ TEST_CASE("what is written is read, of hundreds of layers of one unit") {
     if (head) specs.push_back({linear, 1});
     return specs;
   };
-  using enum Dialect;
+  using enum Format;
   struct Case {
     std::vector<Spec> specs;
-    std::vector<Dialect> dialects;
+    std::vector<Format> formats;
   };
   for (const std::size_t count : {21, 41, 99, 500})
     for (const Case& c :
@@ -36,14 +36,14 @@ TEST_CASE("what is written is read, of hundreds of layers of one unit") {
                            {rows(rnn, count, false), {native, state_dict, keras, onnx, tfjs, safetensors}},
                            {rows(lstm, count, true), {nam}},
                            {rows(lstm, std::min<std::size_t>(count, 99), true), {guitarml}}})
-      for (const Dialect dialect : c.dialects) {
-        INFO(name(dialect) << ", " << count << " of " << name(c.specs[0].kind));
+      for (const Format format : c.formats) {
+        INFO(name(format) << ", " << count << " of " << name(c.specs[0].kind));
         Network network = random_network(1, c.specs);
         if (c.specs[0].kind == linear)  // each is a module
           for (std::size_t k = 0; k < network.layers.size(); ++k) network.layers[k].name = "l" + std::to_string(k);
         const Folder folder;
-        save(network, dialect, folder.path / "model.json", {.metadata = {{"a", "b"}}});
-        const Network back = load(folder.path / "model.json", dialect);
+        save(network, folder.path / "model.json", {.format = format});
+        const Network back = load(folder.path / "model.json", {.format = format});
         REQUIRE(back.layers.size() == network.layers.size());
         CHECK(back.layers.back().directions[0].weight_ih.values.size() ==
               network.layers.back().directions[0].weight_ih.values.size());
@@ -58,15 +58,17 @@ TEST_CASE("what is written is read, also where a text in it is long") {
     return network;
   }();
   for (const Network* const network : {&wide, &deep})
-    for (const Dialect dialect :
-         {Dialect::native, Dialect::state_dict, Dialect::keras, Dialect::onnx, Dialect::tfjs, Dialect::safetensors}) {
-      INFO(name(dialect) << ", " << network->layers.size() << " layers");
+    for (const Format format :
+         {Format::native, Format::state_dict, Format::keras, Format::onnx, Format::tfjs, Format::safetensors}) {
+      INFO(name(format) << ", " << network->layers.size() << " layers");
       const Folder folder;
-      save(*network, dialect, folder.path / "model.json", {.metadata = {{"history", history}}, .self_test = true});
-      const Network back = load(folder.path / "model.json", dialect);
+      const Metadata metadata =
+          format == Format::state_dict ? Metadata{} : Metadata{{"history", history}};  // which has no place for notes
+      save(*network, folder.path / "model.json", {.format = format, .metadata = metadata, .self_test = true});
+      const Network back = load(folder.path / "model.json", {.format = format});
       CHECK(back.layers.size() == network->layers.size());
       CHECK(back.self_test.has_value());
-      if (dialect != Dialect::state_dict && dialect != Dialect::tfjs) CHECK(back.metadata.at("history") == history);
+      if (format != Format::state_dict && format != Format::tfjs) CHECK(back.metadata.at("history") == history);
     }
 }
 
@@ -81,10 +83,10 @@ TEST_CASE("many small values are refused before they cost more than the file and
         repeated(R"({"layers": [{})", ",\"\"", "]}"), repeated(R"({"layers": [{})", ",[]", "]}"),
         repeated(R"({"layers": [{})", ",[1]", "]}"), repeated(R"({"layers": [{})", ",{\"a\":1}", "]}"),
         repeated(R"({"layers": [{})", ",null", "]}")})
-    for (const Dialect dialect : {Dialect::rtneural, Dialect::keras, Dialect::nam, Dialect::guitarml, Dialect::tfjs}) {
-      INFO(name(dialect) << ": " << text.substr(0, 40));
+    for (const Format format : {Format::rtneural, Format::keras, Format::nam, Format::guitarml, Format::tfjs}) {
+      INFO(name(format) << ": " << text.substr(0, 40));
       const std::size_t before = heap::begin();
-      CHECK_THROWS_AS(nn::io::read(text, dialect), FormatError);
+      CHECK_THROWS_AS(nn::io::from_bytes(text, {.format = format}), FormatError);
       CHECK(heap::peak_since(before) <= 4 * text.size() + (1 << 19));
     }
 }
@@ -94,7 +96,7 @@ TEST_CASE("very many problems are counted, and the first ones told") {
   for (int k = 0; k < 1000; ++k)
     text += std::string(k ? ", " : "") + R"({"type": "conv1d of some sort", "shape": [1], "weights": []})";
   try {
-    nn::io::read(text + "]}", Dialect::rtneural);
+    nn::io::from_bytes(text + "]}", {.format = Format::rtneural});
     FAIL("no error");
   } catch (const FileProblems& file) {
     CHECK(file.problems.size() >= 1000);
@@ -109,7 +111,7 @@ TEST_CASE("files of many tiny layers, and of many arrays, are read in no time") 
   for (int k = 0; k < 600; ++k)
     text +=
         std::string(k ? "," : "") + R"({"type":"dense","activation":"","shape":[null,null,1],"weights":[[[0.5]],[0]]})";
-  CHECK(nn::io::read(text + "]}", Dialect::rtneural).layers.size() == 600);
+  CHECK(nn::io::from_bytes(text + "]}", {.format = Format::rtneural}).layers.size() == 600);
 
   std::string stack =
       R"({"model_data":{"input_size":1,"unit_type":"RNN","num_layers":5000,"hidden_size":1,"skip":0},"state_dict":{)";
@@ -121,10 +123,10 @@ TEST_CASE("files of many tiny layers, and of many arrays, are read in no time") 
              array("bias_hh", k, "[0]");
   stack += "\"lin.weight\":[[1]],\"lin.bias\":[0]}}";
   const std::clock_t start = std::clock();
-  CHECK(nn::io::read(stack, Dialect::guitarml).layers.size() == 5001);
-  CHECK_THROWS_WITH(nn::io::read(saved::replaced(stack, "\"RNN\"", "\"GRU\""), Dialect::guitarml),
+  CHECK(nn::io::from_bytes(stack, {.format = Format::guitarml}).layers.size() == 5001);
+  CHECK_THROWS_WITH(nn::io::from_bytes(saved::replaced(stack, "\"RNN\"", "\"GRU\""), {.format = Format::guitarml}),
                     ContainsSubstring("found shape (1, 1), expected (3, 1)"));
-  CHECK_THROWS_WITH(nn::io::read(saved::replaced(stack, "rec.bias_hh_l4999", "b"), Dialect::guitarml),
+  CHECK_THROWS_WITH(nn::io::from_bytes(saved::replaced(stack, "rec.bias_hh_l4999", "b"), {.format = Format::guitarml}),
                     ContainsSubstring("\"rec.bias_hh_l4999\" is missing; and 1 more"));
   CHECK(std::clock() - start < 3 * CLOCKS_PER_SEC);
 }
@@ -144,9 +146,9 @@ TEST_CASE("a self-test is run in the memory of one step, and no longer than in p
            ",\"output\":" + saved::replaced(test, "[0]]", answer) + ",\"tolerance\":0}}";
   };
   const std::string wide = file(10000, 10000, "[0]]");
-  const std::size_t peak = heap::peak_during([&] { nn::io::read(wide, Dialect::rtneural); });
+  const std::size_t peak = heap::peak_during([&] { nn::io::from_bytes(wide, {.format = Format::rtneural}); });
   CHECK(peak < 6 * wide.size());
-  CHECK_THROWS_WITH(nn::io::read(file(100, 300, "[1]]"), Dialect::rtneural),
+  CHECK_THROWS_WITH(nn::io::from_bytes(file(100, 300, "[1]]"), {.format = Format::rtneural}),
                     ContainsSubstring("self_test: at step 299 the model answers 0 instead of 1"));
 
   Network large = random_network(1, {{lstm, 100}, {linear, 1}});

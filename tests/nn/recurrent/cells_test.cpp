@@ -147,6 +147,8 @@ void check_equations(C cell, const Nonlinearities& by, auto equations) {
         return log(1 + exp(v));
       case Nonlinearity::softsign:
         return v / (1 + abs(v));
+      case Nonlinearity::softmax:
+        return exp(v) / sum(exp(v), {-1}, true);
     }
     return v;
   };
@@ -195,7 +197,7 @@ struct MinimalGatedSays : HiddenState {
 TEST_CASE("gates, candidates and hidden states take any nonlinearity", "[cells]") {
   Generator generator(16);
   std::vector<Nonlinearities> choices{{}};
-  for (int k = 0; k <= static_cast<int>(Nonlinearity::softsign); ++k) {
+  for (int k = 0; k <= static_cast<int>(Nonlinearity::softmax); ++k) {
     const auto f = static_cast<Nonlinearity>(k);
     choices.push_back({.gate = f});
     choices.push_back({.candidate = f});
