@@ -12,8 +12,8 @@ namespace autograd {
 template <class T, std::same_as<Variable<T>>... Rest>
 Tape<T>& common_tape(const char* op, Variable<T> first, Rest... rest) {
   Tape<T>& tape = tape_of(op, first);
-  tape.check(op, first);
-  (tape.check(op, rest), ...);
+  tape.recording().check(op, first);
+  (tape.recording().check(op, rest), ...);
   return tape;
 }
 

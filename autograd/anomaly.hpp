@@ -9,7 +9,7 @@
 namespace autograd {
 
 struct Anomaly {
-  std::size_t step;  ///< of tape.step(); print() lists it at this line, counted from 0
+  std::size_t step;  ///< in the order in which they were recorded; print() lists it at this line, counted from 0
   bool backward;     ///< in a gradient of the last sweep, rather than in a value
   std::string text;  ///< names the op, its inputs by the names they were given, the element, and what it is; after
                      ///< tape.keep_call_sites() also the function that recorded the step

@@ -1,15 +1,16 @@
-// apply(): how a rule becomes a step of the tape. Included where ops are defined, by us or by a user.
+// apply(): how a rule becomes a step of the recording. Included where ops are defined, by us or by a user.
 #pragma once
 
 #include <vector>
 
 #include "autograd/error.hpp"
 #include "autograd/kernels/elementwise.hpp"
-#include "autograd/ops/shape.hpp"
 #include "autograd/recorder.hpp"
-#include "autograd/tape.hpp"
 
 namespace autograd {
+
+template <class T>
+Variable<T> broadcast_to(Variable<T> x, const Shape& shape);  // of ops/shape.hpp
 
 /// A rule that says what shape it yields: `Shape infer(Shapes) const`. Any other rule is elementwise.
 using Shapes = std::span<const Shape* const>;
@@ -24,7 +25,7 @@ concept BackwardInto = requires(const Rule& rule, Backward<T>& call) {
   rule.backward_into(call);
 };
 
-/// Has a text of its own for tape.print().
+/// Has a text of its own for recording.print().
 template <class Rule>
 concept HasAttributes = requires(const Rule& rule) {
   { rule.attributes() } -> std::convertible_to<std::string>;
@@ -35,44 +36,12 @@ concept Visited = requires(const Rule& rule) {
   Rule::visit(rule, [](const char*, const auto&) {});
 };
 
-/// What a sweep over numbers shows a rule: values, output gradients, and where input gradients go.
-template <class T>
-class Backward {
- public:
-  Backward(Tape<T>& tape, const Step<T>& step) : tape_(tape), step_(step) {}
-
-  Tape<T>& tape() const { return tape_; }
-  const Step<T>& step() const { return step_; }
-  std::size_t inputs() const { return step_.input_count; }
-  std::size_t outputs() const { return step_.output_count; }
-  Operand<const T> input(std::size_t k = 0) const { return operand(tape_.slot(tape_.input(step_, k))); }
-  Operand<const T> output(std::size_t k = 0) const {
-    return operand(tape_.slot(static_cast<SlotId>(step_.first_output + k)));
-  }
-  /// False for an output that the loss does not depend on: its gradient is absent.
-  bool has_gradient(std::size_t k = 0) const { return tape_.has_gradient(static_cast<SlotId>(step_.first_output + k)); }
-  Operand<const T> gradient(std::size_t k = 0) const {
-    const Slot<T>& slot = tape_.slot(static_cast<SlotId>(step_.first_output + k));
-    return {slot.gradient, slot.shape};
-  }
-  /// Whether input k wants a gradient. Ask before into().
-  bool wants(std::size_t k = 0) const { return tape_.slot(tape_.input(step_, k)).needs_gradient; }
-  /// Must be filled (or, with `accumulate`, added to) completely.
-  Destination<T> into(std::size_t k = 0) { return tape_.gradient_into(tape_.input(step_, k)); }
-
- private:
-  static Operand<const T> operand(const Slot<T>& slot) { return {slot.value, slot.shape}; }
-
-  Tape<T>& tape_;
-  const Step<T>& step_;
-};
-
 template <class Rule, class T, std::same_as<Variable<T>>... Rest, class = detail::InstructionSet>
 requires(!Structural<Rule>) Variable<T> apply(const Rule& rule, Variable<T> first, Rest... rest);
 
 namespace detail {
 
-// Append an attribute as tape.print() shows it: name=value, of a bool the name where it is true.
+// Append an attribute as recording.print() shows it: name=value, of a bool the name where it is true.
 void add_attribute(std::string& text, const char* name, double value);
 void add_attribute(std::string& text, const char* name, bool value);
 void add_attribute(std::string& text, const char* name, std::size_t value);
@@ -82,16 +51,16 @@ void add_attribute(std::string& text, const char* name, Index value);
 template <class T>
 class NumericSink final : public GradientSink<T> {
  public:
-  explicit NumericSink(Tape<T>& tape) : tape_(tape) {}
-  bool wants(SlotId id) const override { return tape_.slot(id).needs_gradient; }
+  explicit NumericSink(Sweep<T>& sweep) : sweep_(sweep) {}
+  bool wants(SlotId id) const override { return sweep_.slot(id).needs_gradient; }
   void add(SlotId id, Variable<T> gradient) override {
-    const Slot<T>& from = tape_.slot(gradient.slot());
-    const Destination<T> to = tape_.gradient_into(id);
+    const Slot<T>& from = sweep_.slot(gradient.slot());
+    const Destination<T> to = sweep_.gradient_into(id);
     for (std::size_t k = 0; k < from.size; ++k) to.data[k] = to.accumulate ? to.data[k] + from.value[k] : from.value[k];
   }
 
  private:
-  Tape<T>& tape_;
+  Sweep<T>& sweep_;
 };
 
 /// The functions of a rule, as compiled here.
@@ -129,17 +98,18 @@ struct Table {
     if constexpr (BackwardInto<Rule, T>) {
       rule(pointer).backward_into(call);
     } else if constexpr (Structural<Rule>) {
-      const typename Tape<T>::Scope scope(call.tape());
-      NumericSink<T> sink(call.tape());
-      Recorder<T> recorder(call.tape(), call.step(), sink);
-      const std::span<Variable<T>> gradients = call.tape().template list<Variable<T>>(call.outputs());
+      Sweep<T>& sweep = call.sweep();
+      const typename Sweep<T>::Scope scope(sweep);
+      NumericSink<T> sink(sweep);
+      Recorder<T> recorder(sweep, call.step(), sink);
+      const std::span<Variable<T>> gradients = sweep.template list<Variable<T>>(call.outputs());
       for (std::size_t k = 0; k < call.outputs(); ++k)
-        gradients[k] = call.has_gradient(k) ? call.tape().borrow(call.gradient(k)) : Variable<T>();
+        gradients[k] = call.has_gradient(k) ? sweep.borrow(call.gradient(k)) : Variable<T>();
       recorder.set_gradients(gradients);
       rule(pointer).vjp(recorder);
     } else {
-      Tape<T>& tape = call.tape();
-      const Slot<T>& output = tape.slot(call.step().first_output);
+      Sweep<T>& sweep = call.sweep();
+      const Slot<T>& output = sweep.slot(call.step().first_output);
       constexpr std::array passes = kernels::with_indices<arity>([](auto... k) {
         using Parts = decltype(std::declval<const Rule&>().vjp(Simd<T>{}, Simd<T>{}, (void(k), Simd<T>{})...));
         return std::array{!std::is_same_v<std::tuple_element_t<k, Parts>, Absent>...};
@@ -147,10 +117,10 @@ struct Table {
       std::array<const T*, arity> in;
       std::array<Destination<T>, arity> into;
       for (std::size_t k = 0; k < arity; ++k) {
-        const SlotId id = tape.input(call.step(), k);
-        in[k] = tape.slot(id).value;
-        const bool wanted = passes[k] && tape.slot(id).needs_gradient;
-        into[k] = wanted ? tape.gradient_into(id) : Destination<T>{nullptr, false};
+        const SlotId id = sweep.input(call.step(), k);
+        in[k] = sweep.slot(id).value;
+        const bool wanted = passes[k] && sweep.slot(id).needs_gradient;
+        into[k] = wanted ? sweep.gradient_into(id) : Destination<T>{nullptr, false};
       }
       kernels::elementwise_backward<T, arity>(rule(pointer), output.gradient, output.value, in, into, output.size);
     }
@@ -186,11 +156,11 @@ struct Table {
   static constexpr OpTable<T> table{
       &Rule::info, Rule::info.replayable ? &forward : nullptr, complex_of(), &backward, &record, &attributes};
 
-  static const void* keep(Tape<T>& tape, const Rule& rule) {
+  static const void* keep(Recording<T>& recording, const Rule& rule) {
     if constexpr (std::is_empty_v<Rule>)
       return nullptr;
     else
-      return tape.keep(rule);
+      return recording.keep(rule);
   }
 };
 
@@ -202,42 +172,42 @@ std::array<Shape, N> as_array(const std::array<Shape, N>& shapes) {
 
 /// Records a structural rule over checked inputs; `joined` is where the first output lies already, if it does.
 template <class Rule, class T>
-auto record_structural(const Rule& rule, Tape<T>& tape, std::span<const SlotId> ids, std::span<const Shape*> shapes,
-                       std::span<Operand<const T>> operands, T* joined = nullptr) {
+auto record_structural(const Rule& rule, Recording<T>& recording, std::span<const SlotId> ids,
+                       std::span<const Shape*> shapes, std::span<Operand<const T>> operands, T* joined = nullptr) {
   bool needs_gradient = false;
   for (std::size_t k = 0; k < ids.size(); ++k) {
-    const Slot<T>& slot = tape.slot(ids[k]);
+    const Slot<T>& slot = recording.slot(ids[k]);
     shapes[k] = slot.shape;
     operands[k] = {slot.value, slot.shape};
     needs_gradient |= slot.needs_gradient;
   }
   const auto inferred = as_array(rule.infer(Shapes(shapes)));
   std::array<Operand<T>, std::tuple_size_v<decltype(inferred)>> out;
-  std::array<typename Tape<T>::Place, out.size()> places;
+  std::array<typename Recording<T>::Place, out.size()> places;
   for (std::size_t k = 0; k < out.size(); ++k) {
-    const Shape* shape = tape.keep(inferred[k]);
-    places[k] = k == 0 && joined ? typename Tape<T>::Place{joined, 0} : tape.place(shape->elements());
+    const Shape* shape = recording.keep(inferred[k]);
+    places[k] = k == 0 && joined ? typename Recording<T>::Place{joined, 0} : recording.place(shape->elements());
     out[k] = {places[k].value, shape};
   }
   {
     static constexpr Closing computing{Rule::info.name, in_forward};
-    const typename Tape<T>::Closed closed(tape, computing);
+    const typename Recording<T>::Closed closed(recording, computing);
     rule.forward(ForwardCall<T>{operands, out});
   }
-  const SlotId first = static_cast<SlotId>(tape.slot_count());
+  const SlotId first = static_cast<SlotId>(recording.slot_count());
   const bool reaches = needs_gradient && Rule::info.differentiable;
   for (std::size_t k = 0; k < out.size(); ++k) {
     if (k == 0 && joined)
-      tape.new_joined(joined, out[k].shape, out[k].size(), reaches);
+      recording.new_joined(joined, out[k].shape, out[k].size(), reaches);
     else
-      tape.new_slot(places[k], out[k].shape, out[k].size(), reaches);
+      recording.new_slot(places[k], out[k].shape, out[k].size(), reaches);
   }
-  tape.push_step(&Table<Rule, T>::table, Table<Rule, T>::keep(tape, rule), ids, first, out.size());
+  recording.push_step(&Table<Rule, T>::table, Table<Rule, T>::keep(recording, rule), ids, first, out.size());
   if constexpr (std::same_as<decltype(rule.infer(Shapes{})), Shape>)
-    return tape.handle(first);
+    return recording.handle(first);
   else
     return kernels::with_indices<out.size()>(
-        [&](auto... k) { return std::array{tape.handle(first + static_cast<SlotId>(k))...}; });
+        [&](auto... k) { return std::array{recording.handle(first + static_cast<SlotId>(k))...}; });
 }
 
 /// Records an elementwise rule over operands stretched to their common shape.
@@ -263,24 +233,24 @@ requires(!Structural<Rule>) Variable<T> apply(const Rule& rule, Variable<T> firs
   constexpr std::size_t arity = 1 + sizeof...(Rest);
   static_assert(Rule::info.inputs == static_cast<int>(arity), "apply: as many Variables as OpInfo::inputs says");
   const char* op = Rule::info.name;
-  Tape<T>& tape = tape_of(op, first);
-  const typename Tape<T>::Use use(tape, op);
-  const std::array<SlotId, arity> ids{tape.check(op, first), tape.check(op, rest)...};
-  const Shape* shape = tape.slot(ids[0]).shape;
-  const std::size_t size = tape.slot(ids[0]).size;
+  Recording<T>& recording = recording_of(op, first);
+  const typename Recording<T>::Use use(recording, op);
+  const std::array<SlotId, arity> ids{recording.check(op, first), recording.check(op, rest)...};
+  const Shape* shape = recording.slot(ids[0]).shape;
+  const std::size_t size = recording.slot(ids[0]).size;
   std::array<const T*, arity> in;
   bool needs_gradient = false;
   for (std::size_t k = 0; k < arity; ++k) {
-    const Slot<T>& slot = tape.slot(ids[k]);
+    const Slot<T>& slot = recording.slot(ids[k]);
     if (slot.shape != shape && !(*slot.shape == *shape)) return detail::apply_broadcast(rule, first, rest...);
     in[k] = slot.value;
     needs_gradient |= slot.needs_gradient;
   }
-  const typename Tape<T>::Place place = tape.place(size);
+  const typename Recording<T>::Place place = recording.place(size);
   kernels::elementwise_forward<T, arity>(rule, in, place.value, size);
-  const SlotId output = tape.new_slot(place, shape, size, needs_gradient && Rule::info.differentiable);
-  tape.push_step(&detail::Table<Rule, T>::table, detail::Table<Rule, T>::keep(tape, rule), ids, output);
-  return tape.handle(output);
+  const SlotId output = recording.new_slot(place, shape, size, needs_gradient && Rule::info.differentiable);
+  recording.push_step(&detail::Table<Rule, T>::table, detail::Table<Rule, T>::keep(recording, rule), ids, output);
+  return recording.handle(output);
 }
 
 /// Records a structural rule: a Variable, or an array of them for a rule whose infer() returns an array of shapes.
@@ -289,23 +259,23 @@ template <Structural Rule, class T>
 auto apply(const Rule& rule, std::span<const Variable<T>> inputs) {
   const char* op = Rule::info.name;
   if (inputs.empty()) throw ShapeError(std::string(op) + ": needs at least one input");
-  Tape<T>& tape = tape_of(op, inputs[0]);
-  const typename Tape<T>::Use use(tape, op);
-  auto& [ids, shapes, operands] = tape.scratch(inputs.size());
-  for (std::size_t k = 0; k < inputs.size(); ++k) ids[k] = tape.check(op, inputs[k]);
-  return detail::record_structural<Rule, T>(rule, tape, ids, shapes, operands);
+  Recording<T>& recording = recording_of(op, inputs[0]);
+  const typename Recording<T>::Use use(recording, op);
+  auto& [ids, shapes, operands] = recording.scratch(inputs.size());
+  for (std::size_t k = 0; k < inputs.size(); ++k) ids[k] = recording.check(op, inputs[k]);
+  return detail::record_structural<Rule, T>(rule, recording, ids, shapes, operands);
 }
 
 template <Structural Rule, class T, std::same_as<Variable<T>>... Rest>
 auto apply(const Rule& rule, Variable<T> first, Rest... rest) {
   constexpr std::size_t count = 1 + sizeof...(Rest);
   const char* op = Rule::info.name;
-  Tape<T>& tape = tape_of(op, first);
-  const typename Tape<T>::Use use(tape, op);
-  const std::array<SlotId, count> ids{tape.check(op, first), tape.check(op, rest)...};
+  Recording<T>& recording = recording_of(op, first);
+  const typename Recording<T>::Use use(recording, op);
+  const std::array<SlotId, count> ids{recording.check(op, first), recording.check(op, rest)...};
   std::array<const Shape*, count> shapes;
   std::array<Operand<const T>, count> operands;
-  return detail::record_structural<Rule, T>(rule, tape, ids, shapes, operands);
+  return detail::record_structural<Rule, T>(rule, recording, ids, shapes, operands);
 }
 
 }  // namespace autograd

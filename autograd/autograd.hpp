@@ -9,4 +9,5 @@
 #include "autograd/gradient_check.hpp"
 #include "autograd/ops.hpp"
 #include "autograd/pointwise.hpp"
+#include "autograd/repeat.hpp"
 #include "autograd/tape.hpp"

@@ -6,6 +6,8 @@
 
 #include "autograd/apply.hpp"
 #include "autograd/error.hpp"
+#include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/shape.hpp"
 
 namespace autograd {
 
@@ -32,7 +34,7 @@ struct Checkpoint {
     inputs.clear();
     for (std::size_t k = 0; k < arguments; ++k) inputs.push_back(input_of(k));
     const std::array<Variable<T>, N> outputs = f(std::span<const Variable<T>>(inputs));
-    for (const Variable<T>& output : outputs) workspace->check("checkpoint", output);
+    for (const Variable<T>& output : outputs) workspace->recording().check("checkpoint", output);
     return outputs;
   }
 
@@ -54,9 +56,10 @@ struct Checkpoint {
       const Array<T> value = view(call.input(k).data, *call.input(k).shape);
       return call.wants(k) ? workspace->variable(value) : workspace->constant(value);
     });
-    bool same = workspace->parameter_count() == call.inputs() - arguments;
+    const Recording<T>& again = workspace->recording();
+    bool same = again.parameter_count() == call.inputs() - arguments;
     for (std::size_t k = arguments; same && k < call.inputs(); ++k)
-      same = call.tape().is_parameter_of(call.tape().input(call.step(), k), *workspace, k - arguments);
+      same = call.sweep().is_parameter_of(call.sweep().input(call.step(), k), again, k - arguments);
     for (std::size_t k = 0; same && k < N; ++k) same = outputs[k].shape() == *call.output(k).shape;
     if (!same)
       throw TapeError(
@@ -68,7 +71,7 @@ struct Checkpoint {
         const Array<T> gradient = view(call.gradient(k).data, *call.gradient(k).shape);
         total = total + sum_to(outputs[k] * workspace->constant(gradient), Shape{});
       }
-    const bool depends = workspace->slot(total.slot()).needs_gradient;
+    const bool depends = total.needs_gradient();
     if (depends) workspace->backward_apart(total);
     for (std::size_t k = 0; k < call.inputs(); ++k) {
       if (!call.wants(k)) continue;
@@ -76,8 +79,9 @@ struct Checkpoint {
       if (k < arguments) {
         const Array<T> gradient = depends ? workspace->gradient(inputs[k]) : zeros<T>(*call.input(k).shape);
         add(gradient.data(), size, call.into(k));
-      } else if (const SlotId id = workspace->parameter_slot(k - arguments); depends && workspace->has_gradient(id)) {
-        add(workspace->slot(id).gradient, size, call.into(k));
+      } else if (const SlotId id = again.parameter_slot(k - arguments);
+                 depends && workspace->sweep().has_gradient(id)) {
+        add(again.slot(id).gradient, size, call.into(k));
       }
     }
     workspace->clear();
@@ -108,24 +112,26 @@ auto checkpoint(Tape<T>& workspace, const F& f, std::span<const Variable<T>> inp
   if (inputs.empty()) throw ShapeError("checkpoint: needs at least one input");
   Tape<T>& tape = tape_of("checkpoint", inputs[0]);
   if (&tape == &workspace) throw TapeError("checkpoint: the workspace is the tape itself; pass a second tape");
+  Recording<T>& recording = tape.recording();
   Rule rule{f, &workspace, inputs.size(), {}};
   std::vector<Variable<T>> all(inputs.begin(), inputs.end()), copies;
   const auto outputs = [&] {
     static constexpr Closing segment{"checkpoint",
                                      "its function may record on the workspace only, from the inputs that it is given"};
-    const typename Tape<T>::Closed closed(tape, segment);
+    const typename Recording<T>::Closed closed(recording, segment);
     return rule.run(copies, [&](std::size_t k) {
-      const Slot<T>& slot = tape.slot(tape.check("checkpoint", inputs[k]));
+      const Slot<T>& slot = recording.slot(recording.check("checkpoint", inputs[k]));
       return workspace.constant(Array<T>(view(static_cast<const T*>(slot.value), *slot.shape)));
     });
   }();
   for (std::size_t k = 0; k < count; ++k) {
-    const Slot<T>& slot = workspace.slot(outputs[k].slot());
+    const Slot<T>& slot = workspace.recording().slot(outputs[k].slot());
     rule.results[k] = {slot.value, slot.shape};
   }
   const auto mark = tape.mark();
   try {
-    for (std::size_t k = 0; k < workspace.parameter_count(); ++k) all.push_back(tape.parameter_of(workspace, k));
+    for (std::size_t k = 0; k < workspace.recording().parameter_count(); ++k)
+      all.push_back(recording.parameter_of(workspace.recording(), k));
     const auto result = autograd::apply(rule, std::span<const Variable<T>>(all));
     workspace.clear();
     return result;

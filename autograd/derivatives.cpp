@@ -51,7 +51,7 @@ std::vector<Array<T>> rows(Variable<T> y, std::span<const Variable<T>> inputs) {
     for (const std::size_t extent : x.shape()) whole.push_back(extent);
     result.push_back(zeros<T>(whole));
   }
-  if (!tape.slot(y.slot()).needs_gradient) return result;
+  if (!y.needs_gradient()) return result;
   Array<T> one = zeros<T>(shape);
   for (std::size_t row = 0; row < one.size(); ++row) {
     one.data()[row] = T(1);
@@ -96,7 +96,7 @@ ValueAndGradient<T> value_and_grad(const FunctionOf<T>& f, const std::vector<Arr
   const std::vector<Variable<T>> x = record(tape, inputs);
   const Variable<T> y = f(x);
   ValueAndGradient<T> result{y.item(), {}};
-  const bool depends = tape.slot(tape.check("value_and_grad", y)).needs_gradient;
+  const bool depends = y.needs_gradient();
   if (depends) tape.backward(y);
   for (const Variable<T>& each : x) result.gradient.push_back(depends ? tape.gradient(each) : zeros<T>(each.shape()));
   return result;

@@ -24,24 +24,24 @@ using Complex = std::complex<double>;
 class ComplexRun {
  public:
   ComplexRun(Variable<double> loss, Variable<double> x)
-      : tape_(loss.tape()), loss_(loss.slot()), x_(x.slot()), values_(tape_.slot_count()) {
-    tape_.restore();
-    std::vector<bool> depends(tape_.slot_count(), false);
+      : recording_(loss.tape().recording()), loss_(loss.slot()), x_(x.slot()), values_(recording_.slot_count()) {
+    recording_.restore();
+    std::vector<bool> depends(recording_.slot_count(), false);
     depends[x_] = true;
-    for (std::size_t index = 0; index < tape_.size(); ++index) {
-      const Step<double>& step = tape_.step(index);
+    for (std::size_t index = 0; index < recording_.step_count(); ++index) {
+      const Step<double>& step = recording_.step(index);
       if (step.first_output > loss_) break;
       bool reached = false;
-      for (std::uint32_t k = 0; k < step.input_count; ++k) reached |= depends[tape_.input(step, k)];
+      for (std::uint32_t k = 0; k < step.input_count; ++k) reached |= depends[recording_.input(step, k)];
       for (std::uint32_t k = 0; k < step.output_count; ++k) {
         const SlotId id = step.first_output + k;
-        const Slot<double>& slot = tape_.slot(id);
+        const Slot<double>& slot = recording_.slot(id);
         values_[id].assign(slot.value, slot.value + slot.size);
         if (reached) depends[id] = true;
       }
       if (reached) steps_.push_back(step);
     }
-    std::vector<bool> leads(tape_.slot_count(), false);
+    std::vector<bool> leads(recording_.slot_count(), false);
     leads[loss_] = true;
     std::vector<Step<double>> leading;
     for (; !steps_.empty(); steps_.pop_back()) {
@@ -49,7 +49,7 @@ class ComplexRun {
       bool used = false;
       for (std::uint32_t k = 0; k < step.output_count; ++k) used |= leads[step.first_output + k];
       if (!used) continue;
-      for (std::uint32_t k = 0; k < step.input_count; ++k) leads[tape_.input(step, k)] = true;
+      for (std::uint32_t k = 0; k < step.input_count; ++k) leads[recording_.input(step, k)] = true;
       leading.push_back(step);
     }
     steps_.assign(leading.rbegin(), leading.rend());
@@ -57,7 +57,7 @@ class ComplexRun {
 
   Array<double> gradient() {
     constexpr double h = 1e-30;
-    Array<double> result = zeros<double>(*tape_.slot(x_).shape);
+    Array<double> result = zeros<double>(*recording_.slot(x_).shape);
     if (x_ > loss_) return result;
     for (std::size_t k = 0; k < result.size(); ++k) {
       const Complex before = values_[x_][k];
@@ -77,18 +77,18 @@ class ComplexRun {
     inputs_.clear();
     outputs_.clear();
     for (std::uint32_t k = 0; k < step.input_count; ++k) {
-      const SlotId id = tape_.input(step, k);
-      inputs_.push_back({values_[id].data(), tape_.slot(id).shape});
+      const SlotId id = recording_.input(step, k);
+      inputs_.push_back({values_[id].data(), recording_.slot(id).shape});
     }
     // A step that made x leaves it perturbed.
     for (std::uint32_t k = 0; k < step.output_count; ++k) {
       const SlotId id = step.first_output + k;
-      outputs_.push_back({values_[id].data(), tape_.slot(id).shape});
+      outputs_.push_back({values_[id].data(), recording_.slot(id).shape});
     }
     step.op->forward_complex(step.rule, {inputs_, outputs_});
   }
 
-  Tape<double>& tape_;
+  Recording<double>& recording_;
   SlotId loss_;
   SlotId x_;
   std::vector<std::vector<Complex>> values_;
@@ -124,7 +124,7 @@ double norm(const Array<double>& values) {
 }
 
 /// One scalar function of the inputs and its derivative, both recorded.
-struct Recording {
+struct Trial {
   Tape<double> tape;
   std::vector<Variable<double>> inputs;
   Variable<double> loss;
@@ -142,10 +142,10 @@ class Probe {
     for (const Array<double>& input : inputs) directions_.push_back(random_array(shape_of(input), generator));
   }
 
-  void record_at(const std::vector<Array<double>>& inputs, int order, Recording& to) const {
+  void record_at(const std::vector<Array<double>>& inputs, int order, Trial& to) const {
     to.inputs = record(to.tape, inputs);
     const Variable<double> y = f_(to.inputs);
-    to.tape.check("gradient_check", y);
+    to.tape.recording().check("gradient_check", y);
     to.loss = project(y, output_weights_);
     if (order == 2) {
       const auto gradient = grad(to.loss, std::span<const Variable<double>>(to.inputs));
@@ -165,9 +165,9 @@ class Probe {
       for (std::size_t k = 0; k < moved.size(); ++k)
         for (std::size_t at = 0; at < moved[k].size(); ++at)
           moved[k].data()[at] += distance * h * directions_[k].data()[at];
-      Recording recording;
-      record_at(moved, 1, recording);
-      return complex_step_gradient(recording.loss, recording.inputs[input]);
+      Trial trial;
+      record_at(moved, 1, trial);
+      return complex_step_gradient(trial.loss, trial.inputs[input]);
     };
     const Array<double> near = (gradient_at(1) - gradient_at(-1)) / (2 * h);
     const Array<double> far = (gradient_at(2) - gradient_at(-2)) / (4 * h);
@@ -189,9 +189,9 @@ class Probe {
       for (int distance = 1; distance <= 3; ++distance)
         for (const int side : {1, -1}) {
           moved[input].data()[k] = at + side * distance * h;
-          Recording recording;
-          record_at(moved, order, recording);
-          total += side * weights[distance - 1] * recording.loss.item();
+          Trial trial;
+          record_at(moved, order, trial);
+          total += side * weights[distance - 1] * trial.loss.item();
         }
       result.data()[k] = total / (60 * h);
       moved[input].data()[k] = at;
@@ -226,12 +226,12 @@ void compare(const Array<double>& recorded, const Array<double>& reference, doub
 }  // namespace
 
 Array<double> complex_step_gradient(Variable<double> loss, Variable<double> x) {
-  Tape<double>& tape = tape_of("complex step", loss);
-  const SlotId id = tape.check("complex step", loss);
-  tape.check("complex step", x);
-  tape.check_computed("complex step");
-  if (tape.slot(id).size != 1)
-    throw ShapeError("complex step: the loss must be a scalar, got shape " + to_string(*tape.slot(id).shape) +
+  const Recording<double>& recording = recording_of("complex step", loss);
+  const SlotId id = recording.check("complex step", loss);
+  recording.check("complex step", x);
+  recording.check_computed("complex step");
+  if (recording.slot(id).size != 1)
+    throw ShapeError("complex step: the loss must be a scalar, got shape " + to_string(*recording.slot(id).shape) +
                      "; reduce it with sum() or mean()");
   return ComplexRun(loss, x).gradient();
 }
@@ -258,23 +258,23 @@ GradientReport gradient_check(const Function& f, const std::vector<Array<double>
   GradientReport report;
   bool detaches = false;
   for (int order = 1; order <= (options.second_order ? 2 : 1); ++order) {
-    Recording recording;
-    probe.record_at(inputs, order, recording);
-    const double scale = std::max(1.0, std::abs(recording.loss.item()));
+    Trial trial;
+    probe.record_at(inputs, order, trial);
+    const double scale = std::max(1.0, std::abs(trial.loss.item()));
     bool analytic = true;
-    for (std::size_t index = 0; index < recording.tape.size(); ++index) {
-      const Step<double>& step = recording.tape.step(index);
+    for (std::size_t index = 0; index < trial.tape.size(); ++index) {
+      const Step<double>& step = trial.tape.recording().step(index);
       if (step.input_count > 0 && (!step.op->forward_complex || !step.op->info->analytic)) analytic = false;
       // What f itself detaches is a constant on purpose.
       if (order == 1 && std::string_view(step.op->info->name) == "detach") detaches = true;
     }
-    const bool swept = recording.tape.slot(recording.loss.slot()).needs_gradient;
+    const bool swept = trial.loss.needs_gradient();
     // Twice: the second sweep starts on used memory, which shows a rule that adds where it should store.
-    for (int sweep = 0; swept && sweep < 2; ++sweep) recording.tape.backward(recording.loss);
+    for (int sweep = 0; swept && sweep < 2; ++sweep) trial.tape.backward(trial.loss);
     std::vector<Array<double>> numbers;
-    for (const Variable<double>& x : recording.inputs)
-      numbers.push_back(swept ? recording.tape.gradient(x) : zeros<double>(x.shape()));
-    const auto recorded = grad(recording.loss, std::span<const Variable<double>>(recording.inputs));
+    for (const Variable<double>& x : trial.inputs)
+      numbers.push_back(swept ? trial.tape.gradient(x) : zeros<double>(x.shape()));
+    const auto recorded = grad(trial.loss, std::span<const Variable<double>>(trial.inputs));
     for (std::size_t k = 0; k < inputs.size(); ++k) {
       GradientComparison comparison{order == 1 ? "gradient" : "Hessian times direction",
                                     analytic ? "complex step" : "6-point differences",
@@ -284,7 +284,7 @@ GradientReport gradient_check(const Function& f, const std::vector<Array<double>
                                     0,
                                     0};
       Array<double> reference =
-          analytic ? complex_step_gradient(recording.loss, recording.inputs[k]) : probe.differences(k, order);
+          analytic ? complex_step_gradient(trial.loss, trial.inputs[k]) : probe.differences(k, order);
       if (order == 2 && analytic && !detaches)
         if (const auto whole = probe.lost_second_order(k, reference)) {
           reference = *whole;

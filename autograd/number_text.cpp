@@ -16,7 +16,8 @@ std::string text_of(double value, std::chars_format format, int precision) {
 template <class T>
 void append(std::string& text, T value) {
   std::array<char, 32> shortest;
-  text.append(shortest.data(), std::to_chars(shortest.data(), shortest.data() + shortest.size(), value).ptr);
+  const char* const end = std::to_chars(shortest.data(), shortest.data() + shortest.size(), value).ptr;
+  text.append(shortest.data(), static_cast<std::size_t>(end - shortest.data()));
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ struct OpInfo {
   Interval domain{-2, 2};      ///< where tests draw its inputs
   bool analytic = true;        ///< the complex step applies
   bool differentiable = true;  ///< false: its outputs are constants to the sweep (comparisons, sign)
-  bool dear = false;           ///< costs more to compute again than to keep
+  bool expensive = false;      ///< costs more to compute again than to keep
   bool replayable = true;      ///< false: forward depends on more than its inputs
 };
 

@@ -17,7 +17,7 @@
 
 #include "autograd/apply.hpp"
 #include "autograd/gradient.hpp"
-#include "autograd/kernels/pointwise.hpp"
+#include "autograd/kernels/pointwise_loop.hpp"
 #include "autograd/ops/activations.hpp"
 #include "autograd/ops/shape.hpp"
 #include "autograd/ops/trigonometric.hpp"
@@ -212,15 +212,15 @@ struct Pointwise {
     std::array<Destination<T>, N> into;
     for (std::size_t m = 0; m < results; ++m) g[m] = call.has_gradient(m) ? call.gradient(m).data : nullptr;
     for (std::size_t k = 0; k < N; ++k) {
-      const SlotId id = call.tape().input(call.step(), k);
-      const Slot<T>& slot = call.tape().slot(id);
+      const SlotId id = call.sweep().input(call.step(), k);
+      const Slot<T>& slot = call.sweep().slot(id);
       in[k] = slot.value;
       if (!slot.needs_gradient) {
         into[k] = {nullptr, false};
       } else if (plan->first[k] < k) {
         into[k] = into[plan->first[k]];
       } else {
-        into[k] = call.tape().gradient_into(id);
+        into[k] = call.sweep().gradient_into(id);
         if (!plan->stores[k] && !into[k].accumulate) std::fill_n(into[k].data, slot.size, T(0));
         into[k].accumulate |= !plan->stores[k];
       }
@@ -231,8 +231,8 @@ struct Pointwise {
   template <class T>
   void vjp(Recorder<T>& call) const {
     // Fresh names for the inputs, so that an output gradient that depends on them too is no path to them.
-    Tape<T>& tape = call.output().tape();
-    const detail::TapePosition begin{tape.size(), tape.slot_count()};
+    const Recording<T>& recording = call.output().tape().recording();
+    const detail::TapePosition begin{recording.step_count(), recording.slot_count()};
     std::array<Variable<T>, N> fresh, operands;
     for (std::size_t k = 0; k < N; ++k) {
       const Variable<T> x = call.input(k);
@@ -301,46 +301,46 @@ struct PointwiseFunction {
           "pointwise: every result has to be computed from the arguments; a plain number is not");
     });
 
-    Tape<T>& tape = tape_of("pointwise", operands[0].source);
-    const typename Tape<T>::Use use(tape, "pointwise");
+    Recording<T>& recording = recording_of("pointwise", operands[0].source);
+    const typename Recording<T>::Use use(recording, "pointwise");
     std::array<SlotId, N> ids;
-    for (std::size_t k = 0; k < N; ++k) ids[k] = tape.check("pointwise", operands[k].source);
-    if (tape.watches_names()) return composed<T, N>(operands);
-    const Plan<N>* plan = plan_of_before(tape, ids, operands);
-    if (!plan) plan = &new_plan(tape, ids, operands);
-    Rule& rule = tape.template emplace<Rule>(f, false, plan);
+    for (std::size_t k = 0; k < N; ++k) ids[k] = recording.check("pointwise", operands[k].source);
+    if (recording.op_by_op()) return composed<T, N>(operands);
+    const Plan<N>* plan = plan_of_before(recording, ids, operands);
+    if (!plan) plan = &new_plan(recording, ids, operands);
+    Rule& rule = recording.template emplace<Rule>(f, false, plan);
 
     std::array<const T*, N> in;
     bool needs_gradient = false;
     for (std::size_t k = 0; k < N; ++k) {
-      const Slot<T>& slot = tape.slot(ids[k]);
+      const Slot<T>& slot = recording.slot(ids[k]);
       needs_gradient |= slot.needs_gradient;
       in[k] = slot.value;
     }
-    if (needs_gradient) keep(tape, rule, ids, operands);
+    if (needs_gradient) keep(recording, rule, ids, operands);
 
-    const SlotId first = static_cast<SlotId>(tape.slot_count());
+    const SlotId first = static_cast<SlotId>(recording.slot_count());
     std::array<T*, Rule::results> out;
     std::array<Variable<T>, Rule::results> results;
     for (std::size_t m = 0; m < Rule::results; ++m) {
-      const SlotId id = tape.new_slot(plan->shape, plan->extent.rows * plan->extent.columns, needs_gradient);
-      out[m] = tape.value(id);
-      results[m] = tape.handle(id);
+      const SlotId id = recording.new_slot(plan->shape, plan->extent.rows * plan->extent.columns, needs_gradient);
+      out[m] = recording.slot(id).value;
+      results[m] = recording.handle(id);
     }
     rule.run(in, out);
-    tape.push_step(&detail::Table<Rule, T>::table, &rule, ids, first, Rule::results);
+    recording.push_step(&detail::Table<Rule, T>::table, &rule, ids, first, Rule::results);
     return unwrapped(results);
   }
 
   /// The plan of an earlier call of this function on operands that lie alike, such as that of the time before.
   template <class T, std::size_t N>
-  WENGERT_INLINE const Plan<N>* plan_of_before(const Tape<T>& tape, const std::array<SlotId, N>& ids,
+  WENGERT_INLINE const Plan<N>* plan_of_before(const Recording<T>& recording, const std::array<SlotId, N>& ids,
                                                const std::array<Block<T>, N>& operands) const {
     using Rule = ops::Pointwise<F, N>;
     const auto lies_alike = [&](const Step<T>& step) {
       const Rule& rule = *static_cast<const Rule*>(step.rule);
       for (std::size_t k = 0; k < N; ++k)
-        if (tape.slot(ids[k]).shape != tape.slot(tape.input(step, k)).shape ||
+        if (recording.slot(ids[k]).shape != recording.slot(recording.input(step, k)).shape ||
             operands[k].columns != rule.plan->columns[k] ||
             (operands[k].columns > 0 && operands[k].start != rule.plan->layouts[k].offset))
           return false;
@@ -348,19 +348,19 @@ struct PointwiseFunction {
         if (std::memcmp(&rule.f, &f, sizeof(F)) != 0) return false;
       return rule.plan->shares_alike(ids);
     };
-    const Step<T>* before = tape.recent(&detail::Table<Rule, T>::table, lies_alike);
+    const Step<T>* before = recording.recent(&detail::Table<Rule, T>::table, lies_alike);
     return before ? static_cast<const Rule*>(before->rule)->plan : nullptr;
   }
 
   template <class T, std::size_t N>
-  [[gnu::noinline]] const Plan<N>& new_plan(Tape<T>& tape, std::array<SlotId, N>& ids,
+  [[gnu::noinline]] const Plan<N>& new_plan(Recording<T>& recording, std::array<SlotId, N>& ids,
                                             const std::array<Block<T>, N>& operands) const {
-    Plan<N>& plan = tape.template emplace<Plan<N>>();
+    Plan<N>& plan = recording.template emplace<Plan<N>>();
     for (std::size_t k = 0; k < N; ++k) plan.columns[k] = static_cast<std::uint32_t>(operands[k].columns);
-    if (!lies_plainly(tape, ids, operands, plan)) lay_out(tape, ids, operands, plan);
+    if (!lies_plainly(recording, ids, operands, plan)) lay_out(recording, ids, operands, plan);
     std::array<std::size_t, N> widths;
     for (std::size_t k = 0; k < N; ++k) {
-      const Shape& shape = *tape.slot(ids[k]).shape;
+      const Shape& shape = *recording.slot(ids[k]).shape;
       widths[k] = shape.rank() ? shape.back() : 1;
     }
     plan.find_shared(ids, widths);
@@ -369,26 +369,26 @@ struct PointwiseFunction {
 
   /// Finds the places of what the gradient needs, over operands that were donated or else in a room of its own.
   template <class T, std::size_t N, class Rule>
-  WENGERT_INLINE static void keep(Tape<T>& tape, Rule& rule, const std::array<SlotId, N>& ids,
+  WENGERT_INLINE static void keep(Recording<T>& recording, Rule& rule, const std::array<SlotId, N>& ids,
                                   const std::array<Block<T>, N>& operands) {
     const Plan<N>& plan = *rule.plan;
     std::uint32_t free = 0;
     for (std::size_t k = 0; k < N; ++k)
       if (operands[k].donated &&
-          (plan.first[k] < k ? free >> plan.first[k] & 1 : plan.reads_once[k] && tape.take(ids[k], ids)))
+          (plan.first[k] < k ? free >> plan.first[k] & 1 : plan.reads_once[k] && recording.take(ids[k], ids)))
         free |= std::uint32_t(1) << k;
-    if (free != plan.free) rule.plan = &plan_for(tape, rule, free);
+    if (free != plan.free) rule.plan = &plan_for(recording, rule, free);
     const kernels::MemoPlan& memo = rule.plan->memo;
     for (std::size_t k = 0; k < N; ++k)
-      if (memo.operands >> k & 1) rule.memo[k] = tape.value(ids[k]);
+      if (memo.operands >> k & 1) rule.memo[k] = recording.slot(ids[k]).value;
     if (memo.others > 0)
-      rule.room = tape.room(kernels::blocks_of<T>(plan.extent) * memo.others * detail::lane_width<T>);
+      rule.room = recording.room(kernels::blocks_of<T>(plan.extent) * memo.others * detail::lane_width<T>);
     rule.keeps = true;
   }
 
   template <class T, class Rule>
-  [[gnu::noinline]] static const auto& plan_for(Tape<T>& tape, const Rule& rule, std::uint32_t free) {
-    auto& plan = tape.template emplace<std::remove_cvref_t<decltype(*rule.plan)>>(*rule.plan);
+  [[gnu::noinline]] static const auto& plan_for(Recording<T>& recording, const Rule& rule, std::uint32_t free) {
+    auto& plan = recording.template emplace<std::remove_cvref_t<decltype(*rule.plan)>>(*rule.plan);
     plan.free = free;
     plan.memo = kernels::memo_plan<Rule::arity>(rule.f, free);
     return plan;
@@ -396,16 +396,16 @@ struct PointwiseFunction {
 
   /// The common case: whole operands of one shape, and blocks of values that are wider.
   template <class T, std::size_t N>
-  static bool lies_plainly(Tape<T>& tape, const std::array<SlotId, N>& ids, const std::array<Block<T>, N>& operands,
-                           Plan<N>& plan) {
+  static bool lies_plainly(Recording<T>& recording, const std::array<SlotId, N>& ids,
+                           const std::array<Block<T>, N>& operands, Plan<N>& plan) {
     const Shape* common = nullptr;
     for (std::size_t k = N; k-- > 0;)
-      if (operands[k].columns == 0) common = tape.slot(ids[k]).shape;
+      if (operands[k].columns == 0) common = recording.slot(ids[k]).shape;
     if (!common || common->rank() == 0) return false;
     const std::size_t width = common->back();
     bool blocks = false;
     for (std::size_t k = 0; k < N; ++k) {
-      const Shape* shape = tape.slot(ids[k]).shape;
+      const Shape* shape = recording.slot(ids[k]).shape;
       const std::size_t columns = operands[k].columns;
       if (columns == 0) {
         if (shape != common && !(*shape == *common)) return false;
@@ -427,11 +427,11 @@ struct PointwiseFunction {
 
   /// Any operands. One that no layout reaches is stretched first.
   template <class T, std::size_t N>
-  static void lay_out(Tape<T>& tape, std::array<SlotId, N>& ids, const std::array<Block<T>, N>& operands,
+  static void lay_out(Recording<T>& recording, std::array<SlotId, N>& ids, const std::array<Block<T>, N>& operands,
                       Plan<N>& plan) {
     const Shape common = common_shape(operands);
     for (std::size_t k = 0; k < N; ++k) {
-      if (detail::find_layout(*tape.slot(ids[k]).shape, operands[k].start, operands[k].columns, common,
+      if (detail::find_layout(*recording.slot(ids[k]).shape, operands[k].start, operands[k].columns, common,
                               plan.layouts[k]))
         continue;
       ids[k] = broadcast_to(Variable<T>(operands[k]), common).slot();
@@ -440,7 +440,7 @@ struct PointwiseFunction {
     }
     const std::size_t size = common.elements(), width = common.rank() ? common.back() : 1;
     plan.extent = {width ? size / width : 0, width};
-    plan.shape = tape.keep(common);
+    plan.shape = recording.keep(common);
   }
 
   template <class T, std::size_t N>
@@ -468,7 +468,7 @@ struct PointwiseFunction {
 
 /// f as one step of the tape: one vectorised loop forwards, and one backwards with slopes derived from the rules of the
 /// ops it calls. f takes `auto` arguments and returns one value or a std::tuple of them; it may capture numbers, and
-/// use the elementwise functions of the tape. Gradients of any order are exact: a recorded gradient calls f with
+/// use the elementwise functions of the recording. Gradients of any order are exact: a recorded gradient calls f with
 /// Variables.
 template <class F>
 constexpr PointwiseFunction<F> pointwise(F f) {

@@ -36,8 +36,9 @@ void detail::add_attribute(std::string& text, const char* name, Index value) {
 template <class T>
 void Tape<T>::print(std::ostream& out) const {
   for (const Step<T>& step : steps_) {
-    for (std::uint32_t k = 0; k < step.output_count; ++k) out << (k ? ", " : "") << label(*this, step.first_output + k);
-    out << " = " << call_text(*this, step) << "  ";
+    for (std::uint32_t k = 0; k < step.output_count; ++k)
+      out << (k ? ", " : "") << label(this->recording(), step.first_output + k);
+    out << " = " << call_text(this->recording(), step) << "  ";
     for (std::uint32_t k = 0; k < step.output_count; ++k)
       out << (k ? ", " : "") << to_string(*slots_[step.first_output + k].shape);
     out << '\n';
@@ -70,7 +71,7 @@ void Tape<T>::write_dot(std::ostream& out) const {
     if (!attributes.empty()) text.append(" ").append(attributes);
     for (std::uint32_t k = 0; k < step.output_count; ++k) {
       const SlotId id = step.first_output + k;
-      text.append("\n").append(label(*this, id)).append(" ").append(to_string(*slots_[id].shape));
+      text.append("\n").append(label(this->recording(), id)).append(" ").append(to_string(*slots_[id].shape));
     }
     out << "  s" << std::to_string(index) << " [shape=" << (step.input_count ? "box" : "ellipse")
         << ", label=" << quoted(text) << "];\n";
@@ -81,7 +82,7 @@ void Tape<T>::write_dot(std::ostream& out) const {
     for (std::uint32_t k = 0; k < steps_[index].output_count; ++k) maker[steps_[index].first_output + k] = index;
   for (std::size_t index = 0; index < steps_.size(); ++index)
     for (std::uint32_t k = 0; k < steps_[index].input_count; ++k)
-      out << "  s" << std::to_string(maker[input(steps_[index], k)]) << " -> s" << std::to_string(index) << ";\n";
+      out << "  s" << std::to_string(maker[this->input(steps_[index], k)]) << " -> s" << std::to_string(index) << ";\n";
   out << "}\n";
 }
 

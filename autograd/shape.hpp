@@ -101,6 +101,14 @@ class Shape {
   std::size_t rank_ = 0;
 };
 
+/// `length` elements from `start` on, every `step`-th, of one axis; a negative step goes backwards.
+struct Piece {
+  std::size_t axis;
+  std::size_t start;
+  Index step;
+  std::size_t length;
+};
+
 /// "(3, 4)", "(5)", "()".
 std::string to_string(const Shape& shape);
 

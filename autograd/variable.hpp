@@ -37,6 +37,8 @@ class Variable {
   std::uint32_t generation() const { return generation_; }
 
   inline const Shape& shape() const;
+  /// Whether it depends on a variable or a parameter, so that a backward() can begin with it.
+  bool needs_gradient() const;
   /// A read-only xtensor view, valid while the handle is.
   ArrayView<T> value() const;
   /// An array of one's own.

@@ -4,7 +4,7 @@
 
 #include "autograd/array.hpp"
 #include "autograd/kernels/blas_threads.hpp"
-#include "autograd/kernels/instruction_set.hpp"
+#include "autograd/values/instruction_set.hpp"
 
 namespace autograd {
 

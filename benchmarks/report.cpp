@@ -19,7 +19,7 @@
 
 #include "autograd/array.hpp"
 #include "autograd/kernels/blas_threads.hpp"
-#include "autograd/kernels/instruction_set.hpp"
+#include "autograd/values/instruction_set.hpp"
 #include "autograd/version.hpp"
 
 #if __has_include(<xtensor/core/xtensor_config.hpp>)

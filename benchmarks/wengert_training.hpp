@@ -99,11 +99,11 @@ struct Stack {
 template <class T>
 Variable<T> columns(Tape<T>& tape, const Array<T>& x, nn::Rows rows) {
   const std::size_t steps = x.shape(0), batch = x.shape(1), features = x.shape(2);
-  const Variable<T> part = tape.constant({steps, rows.size(), features}, T(0));
-  for (std::size_t t = 0; t < steps; ++t)
-    std::copy_n(x.data() + (t * batch + rows.begin) * features, rows.size() * features,
-                tape.value(part.slot()) + t * rows.size() * features);
-  return part;
+  return tape.constant({steps, rows.size(), features}, [&](std::span<T> values) {
+    for (std::size_t t = 0; t < steps; ++t)
+      std::copy_n(x.data() + (t * batch + rows.begin) * features, rows.size() * features,
+                  values.data() + t * rows.size() * features);
+  });
 }
 
 /// A model that maps (T, B, I) to (T, B, H), and what it is trained on; on several threads each has a share of the

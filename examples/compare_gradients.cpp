@@ -20,12 +20,12 @@ using nn::Variable;
 using nn::manual::LstmBackward;
 using nn::manual::LstmForward;
 using nn::manual::LstmWeights;
-using nn::manual::Mistake;
+using nn::manual::Slip;
 
 struct Options {
   std::size_t T = 5, B = 3, I = 4, H = 5, layers = 2;
   std::uint64_t seed = 1;
-  Mistake mistake = Mistake::none;
+  Slip slip = Slip::none;
   bool json = false;
 };
 
@@ -112,7 +112,7 @@ class Comparison {
     }
     auto forward = nn::manual::lstm_stack_forward(weights, x_, h0_, c0_);
     auto backward = nn::manual::lstm_stack_backward<double>(weights, forward, output_weights_ + output, h_weights_,
-                                                            c_weights_, options_.mistake);
+                                                            c_weights_, options_.slip);
     return {std::move(forward), std::move(backward)};
   }
 
@@ -227,10 +227,8 @@ int run(int argc, char** argv) {
       "Exit status 1 on disagreement."};
   app.set_version_flag("--version", autograd::build_description());
   Options options;
-  const std::map<std::string, Mistake> mistakes{{"sign", Mistake::sign},
-                                                {"carry", Mistake::carry},
-                                                {"transpose", Mistake::transpose},
-                                                {"candidate", Mistake::candidate}};
+  const std::map<std::string, Slip> slips{
+      {"sign", Slip::sign}, {"carry", Slip::carry}, {"transpose", Slip::transpose}, {"candidate", Slip::candidate}};
   app.add_option("--steps", options.T, "time steps")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--batch", options.B, "sequences")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--input", options.I, "input features")->check(CLI::PositiveNumber)->capture_default_str();
@@ -238,9 +236,9 @@ int run(int argc, char** argv) {
   app.add_option("--layers", options.layers, "layers")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--seed", options.seed, "of weights, inputs and loss")->capture_default_str();
   app.add_flag("--json", options.json, "print one JSON object");
-  app.add_option("--break", options.mistake,
+  app.add_option("--break", options.slip,
                  "make a mistake in the derivation by hand, to see it noticed: sign, carry, transpose or candidate")
-      ->transform(CLI::CheckedTransformer(mistakes));
+      ->transform(CLI::CheckedTransformer(slips));
   CLI11_PARSE(app, argc, argv);
 
   const std::vector<Row> rows = Comparison(options).run();

@@ -82,7 +82,7 @@ struct DividedInto {
 
 // y = x^p,   dx = g p x^(p-1), 0 for p = 0, and at x = 0 where the slope is infinite but y is not (0 < p < 1)
 struct Pow {
-  static constexpr OpInfo info{.name = "pow", .vjp_reads = Reads::inputs, .domain = {0.3, 2}, .dear = true};
+  static constexpr OpInfo info{.name = "pow", .vjp_reads = Reads::inputs, .domain = {0.3, 2}, .expensive = true};
   double exponent;
   WENGERT_INLINE auto forward(const auto& x) const { return pow(x, exponent); }
   WENGERT_INLINE auto vjp(const auto& g, const auto&, const auto& x) const {
@@ -96,7 +96,7 @@ struct Pow {
 // y = a^b,   da = g b a^(b-1),  db = g y log(a). At a = 0: da is 0 where the slope is infinite or 0/0 but y is not
 // (0 <= b < 1), db is 0, and so is the derivative of either by the other operand.
 struct Power {
-  static constexpr OpInfo info{.name = "power", .inputs = 2, .domain = {0.3, 2}, .dear = true};
+  static constexpr OpInfo info{.name = "power", .inputs = 2, .domain = {0.3, 2}, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& a, const auto& b) { return pow(a, b); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto& a, const auto& b) {
     const auto edge = steep(a, b), power = where(a, b, detach(b));

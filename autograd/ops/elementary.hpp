@@ -14,14 +14,14 @@ namespace ops {
 
 // y = exp(x),   dx = g y
 struct Exp {
-  static constexpr OpInfo info{.name = "exp", .vjp_reads = Reads::output, .dear = true};
+  static constexpr OpInfo info{.name = "exp", .vjp_reads = Reads::output, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return exp(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * y); }
 };
 
 // y = log(x),   dx = g / x
 struct Log {
-  static constexpr OpInfo info{.name = "log", .vjp_reads = Reads::inputs, .domain = {0.3, 3}, .dear = true};
+  static constexpr OpInfo info{.name = "log", .vjp_reads = Reads::inputs, .domain = {0.3, 3}, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return log(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / x); }
 };
@@ -46,14 +46,14 @@ struct Rsqrt {
 
 // y = exp(x) - 1,   dx = g (y + 1)
 struct Expm1 {
-  static constexpr OpInfo info{.name = "expm1", .vjp_reads = Reads::output, .dear = true};
+  static constexpr OpInfo info{.name = "expm1", .vjp_reads = Reads::output, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return expm1(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (y + 1)); }
 };
 
 // y = log(1 + x),   dx = g / (1 + x)
 struct Log1p {
-  static constexpr OpInfo info{.name = "log1p", .vjp_reads = Reads::inputs, .domain = {-0.5, 3}, .dear = true};
+  static constexpr OpInfo info{.name = "log1p", .vjp_reads = Reads::inputs, .domain = {-0.5, 3}, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return log1p(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / (1 + x)); }
 };
@@ -61,7 +61,7 @@ struct Log1p {
 // y = log(exp(a) + exp(b)),   da = g sigmoid(a - b),  db = g sigmoid(b - a). Equal infinities differ by 0; where both
 // are negative nothing is added up, and the gradient is 0.
 struct LogAddExp {
-  static constexpr OpInfo info{.name = "logaddexp", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "logaddexp", .inputs = 2, .vjp_reads = Reads::inputs, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& a, const auto& b) {
     return maximum(a, b) + log1p(exp(-abs(difference(a, b))));
   }
@@ -80,7 +80,7 @@ struct LogAddExp {
 
 // y = 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x,   dx = g 2/sqrt(pi) exp(-x^2)
 struct Erf {
-  static constexpr OpInfo info{.name = "erf", .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "erf", .vjp_reads = Reads::inputs, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return erf(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) {
     return gradients(g * exp(-(x * x)) * two_by_root_pi);
@@ -90,7 +90,7 @@ struct Erf {
 
 // y = 1 - erf(x),   dx = -g 2/sqrt(pi) exp(-x^2)
 struct Erfc {
-  static constexpr OpInfo info{.name = "erfc", .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "erfc", .vjp_reads = Reads::inputs, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return erfc(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) {
     return gradients(g * exp(-(x * x)) * -Erf::two_by_root_pi);
@@ -99,14 +99,14 @@ struct Erfc {
 
 // y = tanh(x),   dx = g (1 - y^2)
 struct Tanh {
-  static constexpr OpInfo info{.name = "tanh", .vjp_reads = Reads::output, .domain = {-3, 3}, .dear = true};
+  static constexpr OpInfo info{.name = "tanh", .vjp_reads = Reads::output, .domain = {-3, 3}, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return tanh(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (1 - y * y)); }
 };
 
 // y = 1 / (1 + exp(-x)),   dx = g y (1 - y)
 struct Sigmoid {
-  static constexpr OpInfo info{.name = "sigmoid", .vjp_reads = Reads::output, .domain = {-4, 4}, .dear = true};
+  static constexpr OpInfo info{.name = "sigmoid", .vjp_reads = Reads::output, .domain = {-4, 4}, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return sigmoid(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (y * (1 - y))); }
 };
@@ -122,7 +122,7 @@ struct Relu {
 
 // y = log(1 + exp(beta x)) / beta, x itself where beta x > threshold,   dx = g sigmoid(beta x), g above the threshold
 struct Softplus {
-  static constexpr OpInfo info{.name = "softplus", .vjp_reads = Reads::inputs, .domain = {-4, 4}, .dear = true};
+  static constexpr OpInfo info{.name = "softplus", .vjp_reads = Reads::inputs, .domain = {-4, 4}, .expensive = true};
   double beta = 1;
   double threshold = 20;
   WENGERT_INLINE auto forward(const auto& x) const {

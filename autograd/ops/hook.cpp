@@ -2,7 +2,6 @@
 
 #include "autograd/apply.hpp"
 #include "autograd/ops/arithmetic.hpp"
-#include "autograd/registry.hpp"
 
 namespace autograd {
 
@@ -32,22 +31,5 @@ Variable<T> hook(Variable<T> x, const GradientHook<T>& f) {
 
 template Variable<float> hook(Variable<float>, const GradientHook<float>&);
 template Variable<double> hook(Variable<double>, const GradientHook<double>&);
-
-std::vector<RegisteredOp> hook_ops() {
-  return {{&ops::Hook<double>::info,
-           {{"that changes nothing",
-             {{3, 4}},
-             []<class X>(X x) {
-               using T = typename X::value_type::value_type;
-               static const GradientHook<T> same = [](Variable<T> g) { return g; };
-               return hook(x[0] * x[0], same);
-             }}},
-           {{{{3}},
-             []<class X>(X x) {
-               static const GradientHook<typename X::value_type::value_type> none;
-               return hook(x[0], none);
-             },
-             "hook: the function is empty; pass one that returns a gradient"}}}};
-}
 
 }  // namespace autograd

@@ -7,7 +7,6 @@
 #include "autograd/kernels/packed_product.hpp"
 #include "autograd/kernels/run.hpp"
 #include "autograd/ops/shape.hpp"
-#include "autograd/registry.hpp"
 
 namespace autograd {
 
@@ -108,17 +107,17 @@ struct Linear {
       const Destination<T> dx = call.into(0);
       if (packed_weight)
         kernels::packed_product(rows, w[1], w[0], g.data,
-                                call.tape().packed(call.tape().input(call.step(), 1), false, true),
+                                call.sweep().packed(call.sweep().input(call.step(), 1), false, true),
                                 dx.accumulate ? dx.data : nullptr, w[1], dx.data);
       else
         gemm(false, false, rows, w[1], w[0], g.data, call.input(1).data, dx.data, dx.accumulate);
     }
     if (call.wants(1))
-      call.tape().add_product(call.tape().input(call.step(), 1), rows, w[0], g.data, w[1], call.input(0).data);
+      call.sweep().add_product(call.sweep().input(call.step(), 1), rows, w[0], g.data, w[1], call.input(0).data);
     if (call.inputs() == 3 && call.wants(2)) {
       const Operand<const T> b = call.input(2);
       if (b.size() == g.size()) {
-        call.tape().pass_gradient(call.step().first_output, call.tape().input(call.step(), 2));
+        call.sweep().pass_gradient(call.step().first_output, call.sweep().input(call.step(), 2));
       } else {
         const Destination<T> db = call.into(2);
         for (std::size_t row = 0; row < rows; ++row)
@@ -144,8 +143,9 @@ struct Linear {
 
 template <class T>
 Variable<T> matmul(Variable<T> a, Variable<T> b) {
-  Tape<T>& tape = tape_of("matmul", a);
-  Shape left = *tape.slot(tape.check("matmul", a)).shape, right = *tape.slot(tape.check("matmul", b)).shape;
+  const Recording<T>& recording = recording_of("matmul", a);
+  Shape left = *recording.slot(recording.check("matmul", a)).shape,
+        right = *recording.slot(recording.check("matmul", b)).shape;
   if (left.rank() == 0 || right.rank() == 0)
     throw ShapeError("matmul: shapes " + to_string(left) + " and " + to_string(right) +
                      "; a scalar has no columns, use * instead");
@@ -188,16 +188,16 @@ namespace {
 /// Records a Linear over two operands or three, the last of which may be donated.
 template <class T, std::same_as<Variable<T>>... Bias>
 Variable<T> record_linear(bool donated, Variable<T> x, Variable<T> weight, Bias... bias) {
-  Tape<T>& tape = tape_of("linear", x);
-  const typename Tape<T>::Use use(tape, "linear");
-  const std::array<SlotId, 2 + sizeof...(Bias)> ids{tape.check("linear", x), tape.check("linear", weight),
-                                                    tape.check("linear", bias)...};
-  tape.check_current("linear", ids[1]);
+  Recording<T>& recording = recording_of("linear", x);
+  const typename Recording<T>::Use use(recording, "linear");
+  const std::array<SlotId, 2 + sizeof...(Bias)> ids{recording.check("linear", x), recording.check("linear", weight),
+                                                    recording.check("linear", bias)...};
+  recording.check_current("linear", ids[1]);
   std::array<const Shape*, ids.size()> shapes;
   std::array<Operand<const T>, ids.size()> operands;
   bool needs_gradient = false;
   for (std::size_t k = 0; k < ids.size(); ++k) {
-    const Slot<T>& slot = tape.slot(ids[k]);
+    const Slot<T>& slot = recording.slot(ids[k]);
     shapes[k] = slot.shape;
     operands[k] = {slot.value, slot.shape};
     needs_gradient |= slot.needs_gradient;
@@ -205,29 +205,31 @@ Variable<T> record_linear(bool donated, Variable<T> x, Variable<T> weight, Bias.
   const OpTable<T>* const op = &detail::Table<ops::Linear, T>::table;
   const ops::Linear* rule;
   const Shape* shape;
-  const Step<T>* const before = tape.recent(op, [&](const Step<T>& step) {
-    bool alike = step.input_count == ids.size() && tape.input(step, 1) == ids[1];
-    for (std::size_t k = 0; alike && k < ids.size(); ++k) alike = tape.slot(tape.input(step, k)).shape == shapes[k];
+  const Step<T>* const before = recording.recent(op, [&](const Step<T>& step) {
+    bool alike = step.input_count == ids.size() && recording.input(step, 1) == ids[1];
+    for (std::size_t k = 0; alike && k < ids.size(); ++k)
+      alike = recording.slot(recording.input(step, k)).shape == shapes[k];
     return alike && static_cast<const ops::Linear*>(step.rule)->packed_weight;
   });
   if (before) {
     rule = static_cast<const ops::Linear*>(before->rule);
-    shape = tape.slot(before->first_output).shape;
+    shape = recording.slot(before->first_output).shape;
   } else {
-    ops::Linear& fresh = tape.template emplace<ops::Linear>();
+    ops::Linear& fresh = recording.template emplace<ops::Linear>();
     const Shape result = fresh.infer(shapes);
-    shape = sizeof...(Bias) && *shapes.back() == result ? shapes.back() : tape.keep(result);
-    fresh.packed_weight = tape.packed(ids[1], true, false);
+    shape = sizeof...(Bias) && *shapes.back() == result ? shapes.back() : recording.keep(result);
+    fresh.packed_weight = recording.packed(ids[1], true, false);
     rule = &fresh;
   }
   const std::size_t size = shape->elements();
-  const bool over =
-      donated && shape == shapes.back() && ids.back() != ids[0] && ids.back() != ids[1] && tape.take(ids.back(), ids);
-  const SlotId output = over ? tape.new_over(ids.back(), shape, size) : tape.new_slot(shape, size, needs_gradient);
-  const Operand<T> y{tape.value(output), shape};
+  const bool over = donated && shape == shapes.back() && ids.back() != ids[0] && ids.back() != ids[1] &&
+                    recording.take(ids.back(), ids);
+  const SlotId output =
+      over ? recording.new_over(ids.back(), shape, size) : recording.new_slot(shape, size, needs_gradient);
+  const Operand<T> y{recording.slot(output).value, shape};
   rule->forward(ForwardCall<T>{operands, {&y, 1}});
-  tape.push_step(op, rule, ids, output);
-  return tape.handle(output);
+  recording.push_step(op, rule, ids, output);
+  return recording.handle(output);
 }
 
 }  // namespace
@@ -253,45 +255,5 @@ Variable<T> linear(Variable<T> x, Variable<T> weight, Donated<T> bias) {
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
-
-std::vector<RegisteredOp> linear_algebra_ops() {
-  const auto product = [](auto x) { return matmul(x[0], x[1]); };
-  RegisteredOp matrix{&ops::Matmul::info, {}, {}};
-  for (const auto& [left, right] : std::vector<std::pair<Shape, Shape>>{{{3, 4}, {4, 5}},
-                                                                        {{4}, {4, 5}},
-                                                                        {{3, 4}, {4}},
-                                                                        {{4}, {4}},
-                                                                        {{2, 3, 4}, {2, 4, 5}},
-                                                                        {{2, 3, 4}, {4, 5}},
-                                                                        {{3, 4}, {2, 4, 5}},
-                                                                        {{2, 1, 3, 4}, {3, 4, 5}},
-                                                                        {{4}, {2, 4, 5}},
-                                                                        {{2, 3, 4}, {4}},
-                                                                        {{1, 1}, {1, 1}},
-                                                                        {{3, 0}, {0, 2}},
-                                                                        {{0, 3}, {3, 2}}})
-    matrix.samples.emplace_back(to_string(left) + " by " + to_string(right), std::vector<Shape>{left, right}, product);
-  matrix.samples.emplace_back("itself transposed", std::vector<Shape>{{3, 4}},
-                              [](auto x) { return matmul(x[0], transpose(x[0])); });
-  matrix.errors = {{{{32, 10}, {12, 40}},
-                    product,
-                    "matmul: inner dimensions differ: left (32, 10) has 10 columns, right (12, 40) has 12 rows"},
-                   {{{}, {3}}, product, "matmul: shapes () and (3); a scalar has no columns, use * instead"}};
-  const auto biased = [](auto x) { return linear(x[0], x[1], x[2]); };
-  return {matrix,
-          {&ops::Linear::info,
-           {{"no bias", {{3, 4}, {5, 4}}, [](auto x) { return linear(x[0], x[1]); }},
-            {"bias", {{3, 4}, {5, 4}, {5}}, biased},
-            {"one row", {{4}, {5, 4}, {5}}, biased},
-            {"a sequence", {{2, 3, 4}, {5, 4}, {5}}, biased},
-            {"bias of the result's shape", {{3, 4}, {5, 4}, {3, 5}}, biased},
-            {"input as bias", {{4, 4}, {4, 4}}, [](auto x) { return linear(x[0], x[1], x[0]); }},
-            {"no rows", {{0, 4}, {5, 4}, {5}}, biased}},
-           {{{{3, 4}, {5, 3}, {5}}, biased, "linear: input (3, 4) has 4 features, weight (5, 3) expects 3"},
-            {{{3, 4}, {5, 4}, {4}},
-             biased,
-             "linear: the bias has shape (4), expected (5) or the shape of the result, (3, 5)"},
-            {{{3, 4}, {4}, {4}}, biased, "linear: the weight has shape (4), expected (out, in)"}}}};
-}
 
 }  // namespace autograd

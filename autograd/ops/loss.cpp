@@ -16,7 +16,6 @@
 #include "autograd/ops/reduction.hpp"
 #include "autograd/ops/selection.hpp"
 #include "autograd/ops/shape.hpp"
-#include "autograd/registry.hpp"
 
 namespace autograd {
 
@@ -90,7 +89,8 @@ struct BinaryCrossEntropy {
 
 // y = t log(1 + exp(-x)), 0 where t is 0,   dx = -g t sigmoid(-x),  dt = g log(1 + exp(-x))
 struct PositiveLogisticLoss {
-  static constexpr OpInfo info{.name = "positive_logistic_loss", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{
+      .name = "positive_logistic_loss", .inputs = 2, .vjp_reads = Reads::inputs, .expensive = true};
   static auto below(const auto& x) { return maximum(-x, 0) + log1p(exp(-abs(x))); }
   static auto forward(const auto& x, const auto& t) { return masked(t * below(x), t); }
   static auto vjp(const auto& g, const auto&, const auto& x, const auto& t) {
@@ -118,7 +118,7 @@ struct KullbackLeibler {
 
 // y = log(1 + exp(-t x)),   dx = -g t sigmoid(-t x),  dt = -g x sigmoid(-t x)
 struct SoftMargin {
-  static constexpr OpInfo info{.name = "soft_margin_loss", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "soft_margin_loss", .inputs = 2, .vjp_reads = Reads::inputs, .expensive = true};
   static auto forward(const auto& x, const auto& t) {
     const auto u = t * x;
     return maximum(-u, 0) + log1p(exp(-abs(u)));
@@ -351,7 +351,8 @@ Rows rows_of(const char* op, Variable<T> logits, const Array<Index>& targets, co
   const Index* const given = targets.data();
   const bool plain = options.weight.empty() &&
                      std::find(given, given + targets.size(), options.ignore_index) == given + targets.size();
-  Rows rows{tape.template list<std::size_t>(targets.size()), tape.template list<double>(plain ? 0 : targets.size()), 0};
+  Rows rows{tape.recording().template list<std::size_t>(targets.size()),
+            tape.recording().template list<double>(plain ? 0 : targets.size()), 0};
   for (std::size_t row = 0; row < rows.targets.size(); ++row) {
     const bool ignored = given[row] == options.ignore_index;
     if (!ignored && (given[row] < 0 || given[row] >= static_cast<Index>(shape.back())))
@@ -369,9 +370,11 @@ Rows rows_of(const char* op, Variable<T> logits, const Array<Index>& targets, co
 /// Numbers as a constant of a shape.
 template <class T>
 Variable<T> constant_of(Tape<T>& tape, std::span<const double> numbers, const Shape& shape) {
-  const Variable<T> result = tape.constant(shape, T(1));
-  for (std::size_t k = 0; k < numbers.size(); ++k) tape.value(result.slot())[k] = static_cast<T>(numbers[k]);
-  return result;
+  if (numbers.empty()) return tape.constant(shape, T(1));
+  return tape.constant(shape, [&](std::span<T> values) {
+    std::transform(numbers.begin(), numbers.end(), values.begin(),
+                   [](double number) { return static_cast<T>(number); });
+  });
 }
 
 /// Losses of rows by the options; the mean of nothing is 0.
@@ -386,7 +389,7 @@ template <class T>
 Variable<T> picked(Variable<T> log_p, const Array<Index>& targets, const Rows& rows) {
   const Shape row_shape = shape_of(targets);
   const std::size_t classes = log_p.shape().back();
-  const std::span<std::size_t> places = log_p.tape().template list<std::size_t>(rows.targets.size());
+  const std::span<std::size_t> places = log_p.tape().recording().template list<std::size_t>(rows.targets.size());
   for (std::size_t row = 0; row < places.size(); ++row) places[row] = row * classes + rows.targets[row];
   const Variable<T> taken = reshape(detail::take_elements<T>(log_p, places), row_shape);
   if (rows.weights.empty()) return -taken;
@@ -478,9 +481,10 @@ Variable<T> cross_entropy(Variable<T> logits, const Array<Index>& targets, const
   Tape<T>& tape = logits.tape();
   const Shape row_shape = shape_of(targets);
   const std::size_t classes = logits.shape().back();
-  const Variable<T> counts = tape.constant(row_shape, T(1));
-  for (std::size_t row = 0; row < targets.size(); ++row)
-    if (targets.data()[row] == options.ignore_index) tape.value(counts.slot())[row] = T(0);
+  const Variable<T> counts = tape.constant(row_shape, [&](std::span<T> values) {
+    for (std::size_t row = 0; row < values.size(); ++row)
+      values[row] = targets.data()[row] == options.ignore_index ? T(0) : T(1);
+  });
   Shape column = row_shape;
   column.push_back(1);
   const Variable<T> log_p = log_softmax(masked(logits, reshape(counts, column)));
@@ -533,148 +537,5 @@ Variable<T> cross_entropy(Variable<T> logits, Variable<T> targets, const ClassLo
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
-
-namespace {
-// Made of other ops, but listed under the names users call.
-constexpr OpInfo reduce_info{.name = "reduce", .inputs = OpInfo::any};
-constexpr OpInfo smooth_l1_info{.name = "smooth_l1_loss", .inputs = 2};
-constexpr OpInfo nll_info{.name = "nll_loss"};
-constexpr OpInfo logits_info{.name = "binary_cross_entropy_with_logits", .inputs = OpInfo::any};
-constexpr OpInfo soft_info{.name = "cross_entropy of probabilities", .inputs = 2};
-}  // namespace
-
-std::vector<RegisteredOp> loss_ops() {
-  const Array<Index> targets{2, 0, 2};
-  const Array<Index> table{{0, 1}, {2, 2}};
-  const Array<Index> outside{0, 5, 1};
-  const Array<Index> some{2, -100, 1}, none = full<Index>({3}, -100);
-  const std::vector<double> weight{0.5, 1, 2, 0.25};
-  const auto samples = [](auto call, Interval domain = {-2, 2}) {
-    std::vector<Sample> result;
-    const std::pair<const char*, Reduction> reductions[] = {
-        {"none", Reduction::none}, {"mean", Reduction::mean}, {"sum", Reduction::sum}};
-    for (const auto& [name, reduction] : reductions)
-      result.emplace_back(
-          name, std::vector<Shape>{{3, 4}, {3, 4}}, [call, r = reduction](auto x) { return call(x[0], x[1], r); },
-          domain);
-    return result;
-  };
-  const auto unequal = [](const char* op, auto call) {
-    return ErrorSample{{{3, 4}, {3}},
-                       [call](auto x) { return call(x[0], x[1], Reduction::mean); },
-                       std::string(op) + ": the prediction has shape (3, 4), the target (3); they must be equal"};
-  };
-  const auto mse = [](auto p, auto t, Reduction r) { return mse_loss(p, t, r); };
-  const auto l1 = [](auto p, auto t, Reduction r) { return l1_loss(p, t, r); };
-  const auto huber = [](auto p, auto t, Reduction r) { return huber_loss(p, t, 0.75, r); };
-  const auto smooth = [](auto p, auto t, Reduction r) { return smooth_l1_loss(p, t, 0.75, r); };
-  const auto bce = [](auto p, auto t, Reduction r) { return binary_cross_entropy(p, t, r); };
-  const auto logits = [](auto x, auto t, Reduction r) { return binary_cross_entropy_with_logits(x, t, r); };
-  const auto divergence = [](auto p, auto t, Reduction r) { return kl_div(p, t, r); };
-  const auto margin = [](auto x, auto t, Reduction r) { return soft_margin_loss(x, t, r); };
-  const auto soft = [](auto x, auto t, Reduction r) { return cross_entropy(x, t, {.reduction = r}); };
-
-  RegisteredOp weighted_logits{&logits_info, samples(logits), {unequal("binary_cross_entropy_with_logits", logits)}};
-  weighted_logits.samples.emplace_back("weights", std::vector<Shape>{{3, 4}, {3, 4}, {4}, {4}}, [](auto x) {
-    return binary_cross_entropy_with_logits(x[0], x[1], Reduction::mean, x[2], x[3]);
-  });
-  RegisteredOp soft_targets{&soft_info, samples(soft), {}};
-  const ClassLossOptions weighted{.weight = weight, .label_smoothing = 0.1};
-  soft_targets.samples.emplace_back("smoothing and weights", std::vector<Shape>{{3, 4}, {3, 4}},
-                                    [weighted](auto x) { return cross_entropy(x[0], x[1], weighted); });
-  soft_targets.errors.push_back(
-      {{{3, 4}, {3}},
-       [](auto x) { return cross_entropy(x[0], x[1]); },
-       "cross_entropy: logits (3, 4) and targets (3); probabilities have the shape of the logits, (..., classes)"});
-  RegisteredOp rows{&ops::CrossEntropy::info,
-                    {{"rows", {{3, 4}}, [targets](auto x) { return cross_entropy(x[0], targets); }},
-                     {"a sequence", {{2, 2, 3}}, [table](auto x) { return cross_entropy(x[0], table); }},
-                     {"all ignored", {{3, 4}}, [none](auto x) { return 0 * x[0] + cross_entropy(x[0], none); }}},
-                    {{{{2, 4}},
-                      [targets](auto x) { return cross_entropy(x[0], targets); },
-                      "cross_entropy: logits (2, 4) and targets (3); expected (..., classes) and (...) with at least "
-                      "one row and one class"},
-                     {{{3, 4}},
-                      [outside](auto x) { return cross_entropy(x[0], outside); },
-                      "cross_entropy: target 5 (row 1) is not one of the 4 classes of logits (3, 4)"},
-                     {{{3, 4}},
-                      [targets](auto x) {
-                        return cross_entropy(x[0], targets, {.weight = {1, 2}});
-                      },
-                      "cross_entropy: 2 class weights for 4 classes; give one for each"},
-                     {{{3, 4}},
-                      [targets](auto x) { return cross_entropy(x[0], targets, {.label_smoothing = 2}); },
-                      "cross_entropy: label_smoothing must be in [0, 1], got 2.000000"}}};
-  RegisteredOp nll{&nll_info,
-                   {},
-                   {{{{2, 4}},
-                     [targets](auto x) { return nll_loss(x[0], targets); },
-                     "nll_loss: logits (2, 4) and targets (3); expected (..., classes) and (...) with at least one row "
-                     "and one class"}}};
-  for (const Reduction reduction : {Reduction::none, Reduction::mean, Reduction::sum}) {
-    const std::string name = " reduction " + std::to_string(static_cast<int>(reduction));
-    const ClassLossOptions options{reduction, weight, 0, -100};
-    ClassLossOptions smoothed = options;
-    smoothed.label_smoothing = 0.1;
-    const std::vector<Shape> shape{{3, 4}};
-    rows.samples.emplace_back("weights, ignored rows," + name, shape,
-                              [some, options](auto x) { return cross_entropy(x[0], some, options); });
-    rows.samples.emplace_back("smoothing," + name, shape,
-                              [some, smoothed](auto x) { return cross_entropy(x[0], some, smoothed); });
-    nll.samples.emplace_back("weights, ignored rows," + name, shape,
-                             [some, options](auto x) { return nll_loss(x[0], some, options); });
-  }
-
-  return {
-      {&ops::MaskedMean::info,
-       {{"rows", {{3, 2, 4}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }},
-        {"elements", {{3, 4}, {3, 4}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }}},
-       {{{{3, 4}, {4}},
-         [](auto x) { return reduce(x[0], x[1], Reduction::mean); },
-         "reduce: a mask of shape (4) for losses of shape (3, 4); it must have their leading axes"}}},
-      {&reduce_info,
-       {{"masked mean", {{3, 2, 4}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }},
-        {"masked sum", {{3, 2}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::sum); }}},
-       {{{{3, 4}, {4}},
-         [](auto x) { return reduce(x[0], x[1], Reduction::mean); },
-         "reduce: a mask of shape (4) for losses of shape (3, 4); it must have their leading axes"}}},
-      {&ops::Weighted::info,
-       samples(soft),
-       {{{{3, 4}, {3}},
-         [](auto x) { return cross_entropy(x[0], x[1]); },
-         "cross_entropy: logits (3, 4) and targets (3); probabilities have the shape of the logits, (..., classes)"}}},
-      {&ops::LogisticLoss::info, samples(logits), {unequal("binary_cross_entropy_with_logits", logits)}},
-      {&ops::SquaredError::info, samples(mse), {unequal("mse_loss", mse)}},
-      {&ops::ElementSquaredError::info,
-       {{"elements", {{3, 4}, {3, 4}}, [](auto x) { return mse_loss(x[0], x[1], Reduction::none); }}},
-       {unequal("mse_loss", [](auto p, auto t, Reduction) { return mse_loss(p, t, Reduction::none); })}},
-      {&ops::AbsoluteError::info, samples(l1), {unequal("l1_loss", l1)}},
-      {&ops::Huber::info,
-       samples(huber),
-       {unequal("huber_loss", huber),
-        {{{3}, {3}},
-         [](auto x) { return huber_loss(x[0], x[1], 0); },
-         "huber_loss: delta must be positive, got 0.000000"}}},
-      {&smooth_l1_info,
-       samples(smooth),
-       {unequal("smooth_l1_loss", smooth),
-        {{{3}, {3}},
-         [](auto x) { return smooth_l1_loss(x[0], x[1], -1); },
-         "smooth_l1_loss: beta must not be negative, got -1.000000"}}},
-      {&ops::BinaryCrossEntropy::info,
-       samples(bce, ops::BinaryCrossEntropy::info.domain),
-       {unequal("binary_cross_entropy", bce)}},
-      weighted_logits,
-      {&ops::PositiveLogisticLoss::info,
-       {{"positive",
-         {{3, 4}, {3, 4}, {4}},
-         [](auto x) { return binary_cross_entropy_with_logits(x[0], x[1], Reduction::none, {}, x[2]); }}},
-       {unequal("binary_cross_entropy_with_logits", logits)}},
-      {&ops::KullbackLeibler::info, samples(divergence, {0.1, 2}), {unequal("kl_div", divergence)}},
-      {&ops::SoftMargin::info, samples(margin), {unequal("soft_margin_loss", margin)}},
-      rows,
-      soft_targets,
-      nll};
-}
 
 }  // namespace autograd

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "autograd/apply.hpp"
+#include "autograd/ops/shape.hpp"
 #include "autograd/values/value.hpp"
 
 namespace autograd::detail {

@@ -4,13 +4,11 @@
 #include <limits>
 
 #include "autograd/apply.hpp"
-#include "autograd/gradient.hpp"
 #include "autograd/kernels/contiguous_sum.hpp"
 #include "autograd/kernels/strided.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
 #include "autograd/ops/shape.hpp"
-#include "autograd/registry.hpp"
 
 namespace autograd {
 
@@ -335,78 +333,5 @@ Variable<T> logsumexp(Variable<T> x, const Axes& axes, bool keepdims) {
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
-
-namespace {
-// Made of other ops, but listed under the names users call.
-constexpr OpInfo min_info{.name = "min"};
-constexpr OpInfo sum_info{.name = "sum"};
-}  // namespace
-
-std::vector<RegisteredOp> reduction_ops() {
-  return {
-      {&ops::MaxShare::info,
-       {{"inside max twice",
-         {{3, 4}},
-         [](auto x) {
-           const auto y = x[0] * x[0];
-           return grad(sum(max(y, 1)), {y})[0] * x[0];
-         }}},
-       {}},
-      {&ops::Max::info,
-       {{"all", {{3, 5}}, [](auto x) { return max(x[0]); }},
-        {"rows", {{3, 5}}, [](auto x) { return max(x[0], 1); }},
-        {"columns, kept", {{3, 5}}, [](auto x) { return max(x[0], 0, true); }},
-        {"several axes",
-         {{2, 3, 4}},
-         [](auto x) {
-           return amax(x[0], {0, 2});
-         }}},
-       {{{{3, 0}},
-         [](auto x) { return max(x[0], 1); },
-         "max: axis 1 of shape (3, 0) is empty; there is no element to reduce"},
-        {{{3, 4}},
-         [](auto x) { return max(x[0], 2); },
-         "max: axis 2 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
-      {&ops::LogSumExpShare::info,
-       {{"gradient of logsumexp times x",
-         {{3, 4}},
-         [](auto x) { return grad(sum(logsumexp(x[0], 1)), {x[0]})[0] * x[0]; }}},
-       {}},
-      {&min_info,
-       {{"all", {{3, 5}}, [](auto x) { return min(x[0]); }},
-        {"rows, kept", {{3, 5}}, [](auto x) { return min(x[0], 1, true); }},
-        {"several axes",
-         {{2, 3, 4}},
-         [](auto x) {
-           return amin(x[0], {0, 2});
-         }}},
-       {{{{0}}, [](auto x) { return min(x[0]); }, "min: axis 0 of shape (0) is empty; there is no element to reduce"}}},
-      {&ops::LogSumExp::info,
-       {{"rows", {{3, 5}}, [](auto x) { return logsumexp(x[0], 1); }},
-        {"several axes, kept",
-         {{2, 3, 4}},
-         [](auto x) {
-           return logsumexp(x[0], {0, -1}, true);
-         }}},
-       {{{{3, 4}},
-         [](auto x) { return logsumexp(x[0], -3); },
-         "logsumexp: axis -3 is out of range for an array of rank 2; valid axes are -2 to 1"}}},
-      {&sum_info,
-       {{"all", {{3, 5}}, [](auto x) { return sum(x[0]); }},
-        {"rows", {{3, 5}}, [](auto x) { return sum(x[0], 1); }},
-        {"several axes",
-         {{2, 3, 4}},
-         [](auto x) {
-           return sum(x[0], {0, -1});
-         }},
-        {"kept", {{2, 3, 4}}, [](auto x) { return sum(x[0], 1, true); }},
-        {"long", {{3, 300}}, [](auto x) { return sum(x[0], 1); }},
-        {"nothing", {{3, 0}}, [](auto x) { return sum(x[0], 1); }}},
-       {{{{3, 4}},
-         [](auto x) {
-           return sum(x[0], {0, -2});
-         },
-         "sum: axis -2 is named twice; name each axis once"}}}};
-}
 
 }  // namespace autograd

@@ -163,10 +163,21 @@ WENGERT_INLINE auto operator<(double p, const Value auto& x) { return x > p; }
 template <Value A, Like<A> B>
 WENGERT_INLINE auto operator>=(const A& a, const B& b) {
   return together(
-      ">=", [&] { return greater(a, b) + equal(a, b); }, a, b);
+      ">=",
+      [&] {
+        const auto more = greater(a, b);  // before the other, whatever the compiler
+        return more + equal(a, b);
+      },
+      a, b);
 }
-WENGERT_INLINE auto operator>=(const Value auto& x, double p) { return greater(x, p) + equal(x, p); }
-WENGERT_INLINE auto operator>=(double p, const Value auto& x) { return greater(-x, -p) + equal(x, p); }
+WENGERT_INLINE auto operator>=(const Value auto& x, double p) {
+  const auto more = greater(x, p);
+  return more + equal(x, p);
+}
+WENGERT_INLINE auto operator>=(double p, const Value auto& x) {
+  const auto more = greater(-x, -p);
+  return more + equal(x, p);
+}
 template <Value A, Like<A> B>
 WENGERT_INLINE auto operator<=(const A& a, const B& b) {
   return b >= a;

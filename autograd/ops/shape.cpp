@@ -6,8 +6,6 @@
 #include "autograd/kernels/run.hpp"
 #include "autograd/kernels/strided.hpp"
 #include "autograd/ops/arithmetic.hpp"
-#include "autograd/ops/arrangement.hpp"
-#include "autograd/registry.hpp"
 
 namespace autograd {
 
@@ -64,13 +62,13 @@ void fill_zero(V* data, std::size_t size) {
 template <class Rule, class T>
 Variable<T> apply_alias(const Rule& rule, Variable<T> x, std::size_t offset) {
   using Table = detail::Table<Rule, T>;
-  Tape<T>& tape = tape_of(Rule::info.name, x);
-  const SlotId source = tape.check(Rule::info.name, x);
-  const Shape* shapes[] = {tape.slot(source).shape};
-  const Shape* shape = tape.keep(rule.infer(shapes));
-  const SlotId output = tape.new_alias(source, offset, shape, shape->elements());
-  tape.push_step(&Table::table, Table::keep(tape, rule), {&source, 1}, output);
-  return tape.handle(output);
+  Recording<T>& recording = recording_of(Rule::info.name, x);
+  const SlotId source = recording.check(Rule::info.name, x);
+  const Shape* shapes[] = {recording.slot(source).shape};
+  const Shape* shape = recording.keep(rule.infer(shapes));
+  const SlotId output = recording.new_alias(source, offset, shape, shape->elements());
+  recording.push_step(&Table::table, Table::keep(recording, rule), {&source, 1}, output);
+  return recording.handle(output);
 }
 
 }  // namespace
@@ -358,7 +356,7 @@ struct Stack {
   }
   template <class T>
   void backward_into(Backward<T>& call) const {
-    if (call.tape().hand_gradient_down(call.step())) return;
+    if (call.sweep().hand_gradient_down(call.step())) return;
     const std::size_t run = axis == 0 ? call.input().size() : 0;
     for (std::size_t k = 0; k < call.inputs(); ++k) {
       if (!call.wants(k)) continue;
@@ -528,22 +526,22 @@ Variable<T> select(Variable<T> x, Index axis, Index index) {
 
 template <class T>
 void unbind(Variable<T> x, std::span<Variable<T>> parts) {
-  Tape<T>& tape = tape_of("unbind", x);
-  const SlotId source = tape.check("unbind", x);
-  const Shape& shape = *tape.slot(source).shape;
+  Recording<T>& recording = recording_of("unbind", x);
+  const SlotId source = recording.check("unbind", x);
+  const Shape& shape = *recording.slot(source).shape;
   if (shape.rank() == 0 || shape[0] != parts.size())
     throw ShapeError("unbind: shape " + to_string(shape) + " has no first axis of extent " +
                      std::to_string(parts.size()));
   if (parts.empty()) return;
   Shape own = shape;
   own.erase(0);
-  const Shape* part_shape = tape.keep(own);
+  const Shape* part_shape = recording.keep(own);
   const std::size_t size = part_shape->elements();
-  const SlotId first = static_cast<SlotId>(tape.slot_count());
+  const SlotId first = static_cast<SlotId>(recording.slot_count());
   for (std::size_t k = 0; k < parts.size(); ++k)
-    parts[k] = tape.handle(tape.new_alias(source, k * size, part_shape, size));
-  tape.push_step(&detail::Table<ops::Unbind, T>::table, nullptr, {&source, 1}, first,
-                 static_cast<std::uint32_t>(parts.size()));
+    parts[k] = recording.handle(recording.new_alias(source, k * size, part_shape, size));
+  recording.push_step(&detail::Table<ops::Unbind, T>::table, nullptr, {&source, 1}, first,
+                      static_cast<std::uint32_t>(parts.size()));
 }
 
 template <class T>
@@ -556,12 +554,12 @@ template <class T>
 Variable<T> stack(std::span<const Variable<T>> inputs, Index axis) {
   if (inputs.empty()) throw ShapeError("stack: needs at least one input");
   const ops::Stack rule{normalize_axis("stack", axis, inputs[0].shape().rank() + 1)};
-  Tape<T>& tape = tape_of("stack", inputs[0]);
-  auto& [ids, shapes, operands] = tape.scratch(inputs.size());
-  for (std::size_t k = 0; k < inputs.size(); ++k) ids[k] = tape.check("stack", inputs[k]);
+  Recording<T>& recording = recording_of("stack", inputs[0]);
+  auto& [ids, shapes, operands] = recording.scratch(inputs.size());
+  for (std::size_t k = 0; k < inputs.size(); ++k) ids[k] = recording.check("stack", inputs[k]);
   // Steps of a sequence that lie one after the other are a stack already.
-  T* const joined = rule.axis == 0 ? tape.joined(ids) : nullptr;
-  return detail::record_structural<ops::Stack, T>(rule, tape, ids, shapes, operands, joined);
+  T* const joined = rule.axis == 0 ? recording.joined(ids) : nullptr;
+  return detail::record_structural<ops::Stack, T>(rule, recording, ids, shapes, operands, joined);
 }
 
 namespace {
@@ -570,30 +568,30 @@ namespace {
 template <class T>
 void split_into(Variable<T> x, std::size_t axis, std::span<const std::size_t> extents, std::span<Variable<T>> pieces) {
   using Table = detail::Table<ops::Split, T>;
-  Tape<T>& tape = x.tape();
+  Recording<T>& recording = x.tape().recording();
   const SlotId source = x.slot();
   const Shape shape = x.shape();
   const AxisView view(shape, axis);
-  const ops::Split rule{axis, tape.keep(extents)};
-  const SlotId first = static_cast<SlotId>(tape.slot_count());
+  const ops::Split rule{axis, recording.keep(extents)};
+  const SlotId first = static_cast<SlotId>(recording.slot_count());
   const Shape* piece_shape = nullptr;
   rule.for_each_piece([&](std::size_t, const Piece& piece) {
     if (!piece_shape || (*piece_shape)[axis] != piece.length) {
       Shape own = shape;
       own[axis] = piece.length;
-      piece_shape = tape.keep(own);
+      piece_shape = recording.keep(own);
     }
     const std::size_t size = view.outer * piece.length * view.inner;
     if (view.outer == 1) {
-      tape.new_alias(source, piece.start * view.inner, piece_shape, size);
+      recording.new_alias(source, piece.start * view.inner, piece_shape, size);
     } else {
-      const SlotId output = tape.new_slot(piece_shape, size, tape.slot(source).needs_gradient);
-      copy_out(piece, static_cast<const T*>(tape.value(source)), shape, tape.value(output), false);
+      const SlotId output = recording.new_slot(piece_shape, size, recording.slot(source).needs_gradient);
+      copy_out(piece, static_cast<const T*>(recording.slot(source).value), shape, recording.slot(output).value, false);
     }
   });
-  tape.push_step(&Table::table, Table::keep(tape, rule), {&source, 1}, first,
-                 static_cast<std::uint32_t>(extents.size()));
-  for (std::size_t k = 0; k < extents.size(); ++k) pieces[k] = tape.handle(first + static_cast<SlotId>(k));
+  recording.push_step(&Table::table, Table::keep(recording, rule), {&source, 1}, first,
+                      static_cast<std::uint32_t>(extents.size()));
+  for (std::size_t k = 0; k < extents.size(); ++k) pieces[k] = recording.handle(first + static_cast<SlotId>(k));
 }
 
 }  // namespace
@@ -633,18 +631,18 @@ Variable<T> assemble(const Shape& shape, std::span<const Piece> pieces, std::spa
       throw ShapeError("assemble: input " + std::to_string(k) + " has shape " + to_string(inputs[k].shape()) +
                        ", which does not fill its piece of " + to_string(shape));
   }
-  Tape<T>& tape = tape_of("assemble", inputs[0]);
-  return autograd::apply(ops::Assemble{shape, tape.keep(pieces)}, inputs);
+  Recording<T>& recording = recording_of("assemble", inputs[0]);
+  return autograd::apply(ops::Assemble{shape, recording.keep(pieces)}, inputs);
 }
 
 template <class T>
 Variable<T> detach(Variable<T> x) {
   using Table = detail::Table<ops::Detach, T>;
-  Tape<T>& tape = tape_of("detach", x);
-  const SlotId source = tape.check("detach", x);
-  const SlotId output = tape.new_detached(source);
-  tape.push_step(&Table::table, nullptr, {&source, 1}, output);
-  return tape.handle(output);
+  Recording<T>& recording = recording_of("detach", x);
+  const SlotId source = recording.check("detach", x);
+  const SlotId output = recording.new_detached(source);
+  recording.push_step(&Table::table, nullptr, {&source, 1}, output);
+  return recording.handle(output);
 }
 
 #define INSTANTIATE(T)                                                                                    \
@@ -662,205 +660,11 @@ Variable<T> detach(Variable<T> x) {
   template std::vector<Variable<T>> split(Variable<T>, std::span<const std::size_t>, Index);              \
   template void detail::split_evenly(Variable<T>, Index, std::span<std::size_t>, std::span<Variable<T>>); \
   template Variable<T> assemble(const Shape&, std::span<const Piece>, std::span<const Variable<T>>);      \
-  template Variable<T> detach(Variable<T>);
+  template Variable<T> detach(Variable<T>);                                                               \
+  template Variable<T> Variable<T>::operator[](Index) const;                                              \
+  template Variable<T> Variable<T>::detach() const;
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
-
-std::vector<RegisteredOp> shape_ops() {
-  const std::vector<Piece> pieces{{0, 0, 1, 2}, {1, 1, 2, 2}, {0, 1, 1, 1}};
-  return {
-      {&ops::Reshape::info,
-       {{"reshape",
-         {{3, 4}},
-         [](auto x) {
-           return reshape(x[0], {2, 6});
-         }},
-        {"reshape to a scalar", {{1, 1}}, [](auto x) { return reshape(x[0], {}); }},
-        {"reshape of a transpose", {{3, 4}}, [](auto x) { return reshape(transpose(x[0]), {12}); }}},
-       {{{{3, 4}},
-         [](auto x) {
-           return reshape(x[0], {5, 2});
-         },
-         "reshape: (3, 4) has 12 elements, (5, 2) has 10; they must be equal"}}},
-      {&ops::BroadcastTo::info,
-       {{"row",
-         {{4}},
-         [](auto x) {
-           return broadcast_to(x[0], {3, 4});
-         }},
-        {"column",
-         {{3, 1}},
-         [](auto x) {
-           return broadcast_to(x[0], {3, 4});
-         }},
-        {"scalar",
-         {{}},
-         [](auto x) {
-           return broadcast_to(x[0], {2, 3});
-         }},
-        {"middle",
-         {{2, 1, 3}},
-         [](auto x) {
-           return broadcast_to(x[0], {2, 4, 3});
-         }},
-        {"empty",
-         {{1, 3}},
-         [](auto x) {
-           return broadcast_to(x[0], {0, 3});
-         }}},
-       {{{{3, 4}},
-         [](auto x) {
-           return broadcast_to(x[0], {3, 5});
-         },
-         "broadcast_to: (3, 4) does not broadcast to (3, 5); aligned at the last axis, each extent must be equal or "
-         "1"}}},
-      {&ops::SumTo::info,
-       {{"to a row", {{3, 4}}, [](auto x) { return sum_to(x[0], {4}); }},
-        {"to a column",
-         {{3, 4}},
-         [](auto x) {
-           return sum_to(x[0], {3, 1});
-         }},
-        {"to a scalar", {{3, 70}}, [](auto x) { return sum_to(x[0], {}); }},
-        {"middle",
-         {{2, 4, 3}},
-         [](auto x) {
-           return sum_to(x[0], {2, 1, 3});
-         }},
-        {"empty",
-         {{0, 3}},
-         [](auto x) {
-           return sum_to(x[0], {1, 3});
-         }}},
-       {{{{3, 4}},
-         [](auto x) {
-           return sum_to(x[0], {2, 4});
-         },
-         "sum_to: (2, 4) does not broadcast to (3, 4); aligned at the last axis, each extent must be equal or 1"}}},
-      {&ops::Permute::info,
-       {{"transpose", {{3, 5}}, [](auto x) { return transpose(x[0]); }},
-        {"permute",
-         {{2, 3, 4}},
-         [](auto x) {
-           return permute(x[0], {2, 0, 1});
-         }},
-        {"transpose of two axes", {{2, 3, 4}}, [](auto x) { return transpose(x[0], 0, -1); }}},
-       {{{{3}},
-         [](auto x) { return transpose(x[0]); },
-         "transpose: shape (3) has fewer than two axes to exchange; add one with reshape()"},
-        {{{2, 3}},
-         [](auto x) {
-           return permute(x[0], {0, 0});
-         },
-         "permute: axis 0 is named twice; name each axis once"}}},
-      {&ops::Slice::info,
-       {{"rows", {{5, 3}}, [](auto x) { return slice(x[0], 0, 1, 4); }},
-        {"columns", {{3, 7}}, [](auto x) { return slice(x[0], 1, -5, -1); }},
-        {"every second", {{2, 7, 3}}, [](auto x) { return slice(x[0], 1, 1, 7, 2); }},
-        {"every second row", {{5, 3}}, [](auto x) { return slice(x[0], 0, 0, 5, 2); }},
-        {"backwards", {{2, 7, 3}}, [](auto x) { return slice(x[0], 1, -1, -8, -1); }},
-        {"every second row, backwards", {{6, 3}}, [](auto x) { return slice(x[0], 0, 5, 0, -2); }},
-        {"nothing", {{3, 4}}, [](auto x) { return slice(x[0], 1, 2, 2); }},
-        {"overlapping", {{6, 4}}, [](auto x) { return slice(x[0], 0, 0, 5) * slice(x[0], 0, 1, 6); }}},
-       {{{{3, 4}}, [](auto x) { return slice(x[0], 1, 0, 4, 0); }, "slice: step 0 along axis 1; a step is not 0"}}},
-      {&ops::Select::info,
-       {{"row", {{4, 3}}, [](auto x) { return select(x[0], 0, 2); }},
-        {"column", {{4, 3}}, [](auto x) { return select(x[0], 1, -1); }},
-        {"middle", {{2, 3, 4}}, [](auto x) { return select(x[0], 1, 1); }},
-        {"row and whole", {{4, 3}}, [](auto x) { return select(x[0], 0, 0) + x[0] * x[0]; }}},
-       {{{{4, 3}},
-         [](auto x) { return select(x[0], 0, 4); },
-         "select: index 4 is out of range along axis 0 of shape (4, 3), which has extent 4"}}},
-      {&ops::Split::info,
-       {{"columns",
-         {{3, 7}},
-         [](auto x) {
-           const auto parts = split(x[0], {1, 4, 2}, 1);
-           return concat({parts[2], parts[1], parts[0] * parts[0]}, 1);
-         }},
-        {"gates, one unused",
-         {{2, 8}},
-         [](auto x) {
-           const auto [i, f, g, o] = split<4>(x[0], 1);
-           return i * f + o;
-         }},
-        {"gates, the first unused",
-         {{2, 8}},
-         [](auto x) {
-           const auto [i, f, g, o] = split<4>(x[0], 1);
-           return f * g - o;
-         }},
-        {"rows",
-         {{6, 2}},
-         [](auto x) {
-           const auto [a, b, c] = split<3>(x[0], 0);
-           return a * b - c;
-         }}},
-       {{{{3, 7}},
-         [](auto x) {
-           return split(x[0], {3, 3}, 1)[0];
-         },
-         "split: the pieces add up to 6 along axis 1 of shape (3, 7); they must add up to 7"},
-        {{{3, 7}},
-         [](auto x) { return split<4>(x[0], 1)[0]; },
-         "split: axis 1 of shape (3, 7) has extent 7, not a multiple of 4"}}},
-      {&ops::Unbind::info,
-       {{"all parts",
-         {{3, 2, 4}},
-         [](auto x) {
-           const auto parts = unbind<3>(x[0]);
-           return parts[0] * parts[2] + parts[1];
-         }},
-        {"one part", {{3, 4}}, [](auto x) { return unbind<3>(x[0])[1]; }},
-        {"columns",
-         {{3, 4, 2}},
-         [](auto x) {
-           const auto each = unbind(x[0], 1);
-           return each.at(0) * each.at(3) - each.at(1);
-         }},
-        {"a part and the whole", {{2, 4}}, [](auto x) { return x[0] * unbind<2>(x[0])[1]; }}},
-       {{{{}}, [](auto x) { return unbind<1>(x[0])[0]; }, "unbind: shape () has no first axis of extent 1"},
-        {{{3}},
-         [](auto x) { return unbind(x[0], 1).at(0); },
-         "unbind: axis 1 is out of range for an array of rank 1; valid axes are -1 to 0"}}},
-      {&ops::Concat::info,
-       {{"rows", {{2, 3}, {1, 3}, {4, 3}}, [](auto x) { return concat(x, 0); }},
-        {"columns", {{2, 3}, {2, 1}}, [](auto x) { return concat(x, -1); }},
-        {"with nothing", {{2, 3}, {0, 3}}, [](auto x) { return concat(x, 0); }},
-        {"itself",
-         {{2, 3}},
-         [](auto x) {
-           return concat({x[0], 2 * x[0], x[0]}, 1);
-         }}},
-       {{{{2, 3}, {2, 4}},
-         [](auto x) { return concat(x, 0); },
-         "concat: input 1 has shape (2, 4), input 0 has (2, 3); they may differ along axis 0 only"}}},
-      {&ops::Stack::info,
-       {{"first axis", {{2, 3}, {2, 3}}, [](auto x) { return stack(x, 0); }},
-        {"last axis", {{2, 3}, {2, 3}, {2, 3}}, [](auto x) { return stack(x, -1); }},
-        {"scalars", {{}, {}}, [](auto x) { return stack(x, 0); }},
-        {"itself",
-         {{3}},
-         [](auto x) {
-           return stack({x[0], x[0]}, 1);
-         }}},
-       {{{{2, 3}, {3, 2}},
-         [](auto x) { return stack(x, 0); },
-         "stack: input 1 has shape (3, 2), input 0 has (2, 3); stack takes equal shapes"}}},
-      {&ops::Assemble::info,
-       {{"three pieces",
-         {{2, 5}, {3, 2}, {5}},
-         [pieces]<class X>(X x) {
-           return assemble({3, 5}, std::span<const Piece>(pieces), x);
-         }}},
-       {{{{2, 5}, {3, 2}},
-         [pieces](auto x) {
-           return assemble({3, 5}, std::span<const Piece>(pieces), x);
-         },
-         "assemble: 2 inputs for 3 pieces; there must be one each"}}},
-      {&ops::Detach::info, {{"product", {{3, 4}}, [](auto x) { return x[0] * detach(3 * x[0]); }}}, {}},
-  };
-}
 
 }  // namespace autograd

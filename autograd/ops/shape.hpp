@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "autograd/ops/axes.hpp"
-#include "autograd/recorder.hpp"
 #include "autograd/variable.hpp"
 
 namespace autograd {

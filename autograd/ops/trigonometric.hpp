@@ -14,35 +14,35 @@ namespace ops {
 
 // y = sin(x),   dx = g cos(x)
 struct Sin {
-  static constexpr OpInfo info{.name = "sin", .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "sin", .vjp_reads = Reads::inputs, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return sin(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * cos(x)); }
 };
 
 // y = cos(x),   dx = -g sin(x)
 struct Cos {
-  static constexpr OpInfo info{.name = "cos", .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "cos", .vjp_reads = Reads::inputs, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return cos(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(-(g * sin(x))); }
 };
 
 // y = tan(x),   dx = g (1 + y^2)
 struct Tan {
-  static constexpr OpInfo info{.name = "tan", .vjp_reads = Reads::output, .domain = {-1.2, 1.2}, .dear = true};
+  static constexpr OpInfo info{.name = "tan", .vjp_reads = Reads::output, .domain = {-1.2, 1.2}, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return tan(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto& y, const auto&) { return gradients(g * (1 + y * y)); }
 };
 
 // y = asin(x),   dx = g / sqrt(1 - x^2)
 struct Asin {
-  static constexpr OpInfo info{.name = "asin", .vjp_reads = Reads::inputs, .domain = {-0.9, 0.9}, .dear = true};
+  static constexpr OpInfo info{.name = "asin", .vjp_reads = Reads::inputs, .domain = {-0.9, 0.9}, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return asin(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * rsqrt(1 - x * x)); }
 };
 
 // y = acos(x),   dx = -g / sqrt(1 - x^2)
 struct Acos {
-  static constexpr OpInfo info{.name = "acos", .vjp_reads = Reads::inputs, .domain = {-0.9, 0.9}, .dear = true};
+  static constexpr OpInfo info{.name = "acos", .vjp_reads = Reads::inputs, .domain = {-0.9, 0.9}, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return acos(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) {
     return gradients(-(g * rsqrt(1 - x * x)));
@@ -51,21 +51,21 @@ struct Acos {
 
 // y = atan(x),   dx = g / (1 + x^2)
 struct Atan {
-  static constexpr OpInfo info{.name = "atan", .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "atan", .vjp_reads = Reads::inputs, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return atan(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g / (1 + x * x)); }
 };
 
 // y = sinh(x),   dx = g cosh(x)
 struct Sinh {
-  static constexpr OpInfo info{.name = "sinh", .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "sinh", .vjp_reads = Reads::inputs, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return sinh(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * cosh(x)); }
 };
 
 // y = cosh(x),   dx = g sinh(x)
 struct Cosh {
-  static constexpr OpInfo info{.name = "cosh", .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "cosh", .vjp_reads = Reads::inputs, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& x) { return cosh(x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& x) { return gradients(g * sinh(x)); }
 };
@@ -73,7 +73,7 @@ struct Cosh {
 // t = the angle of the point (x, y),   dy = g x / (x^2 + y^2),  dx = -g y / (x^2 + y^2), 0 at the origin and where an
 // operand is infinite. The squares are those of x / m and y / m, so that they neither overflow nor vanish.
 struct Atan2 {
-  static constexpr OpInfo info{.name = "atan2", .inputs = 2, .vjp_reads = Reads::inputs, .dear = true};
+  static constexpr OpInfo info{.name = "atan2", .inputs = 2, .vjp_reads = Reads::inputs, .expensive = true};
   WENGERT_INLINE static auto forward(const auto& y, const auto& x) { return atan2(y, x); }
   WENGERT_INLINE static auto vjp(const auto& g, const auto&, const auto& y, const auto& x) {
     const auto m = detach(maximum(abs(y), abs(x)));

@@ -19,8 +19,8 @@ namespace kernels {
 /// In so many operands' memory at most.
 inline constexpr std::size_t most_memo_rows = 8;
 
-/// Values that are dear to compute, kept in the order of the calls by the pass forwards, and read in that order by the
-/// pass backwards. C++ leaves the order of operands open, so both passes have to run the same instantiation.
+/// Values that are expensive to compute, kept in the order of the calls by the pass forwards, and read in that order by
+/// the pass backwards. C++ leaves the order of operands open, so both passes have to run the same instantiation.
 ///
 /// The first ones lie in the memory of operands that nobody reads any more, where the register that is computed came
 /// from; the others one after the other in a room of their own, or, without one, are computed again.
@@ -176,7 +176,7 @@ WENGERT_INLINE auto chain(const Rule& rule, const Dual<R, X>&... x) {
   if constexpr (active == 0) {
     return Dual<R, 0>(forward(), memo);
   } else {
-    Dual<R, active> y(Rule::info.dear ? memo->value(forward) : forward(), memo);
+    Dual<R, active> y(Rule::info.expensive ? memo->value(forward) : forward(), memo);
     const auto slopes = rule.vjp(broadcast_lane<R>(1), y.value, x.value...);
     each<static_cast<std::size_t>(std::bit_width(active))>([&](auto k) {
       if constexpr (active >> k & 1)

@@ -10,10 +10,10 @@
 #include <type_traits>
 #include <xsimd/xsimd.hpp>
 
-#include "autograd/kernels/elementary.hpp"
-#include "autograd/kernels/instruction_set.hpp"
 #include "autograd/op.hpp"
 #include "autograd/values/dependence.hpp"
+#include "autograd/values/instruction_set.hpp"
+#include "autograd/values/register_functions.hpp"
 
 WENGERT_QUIET_BEGIN
 namespace autograd {

@@ -22,7 +22,7 @@ struct Forecaster {
   /// is fed back as the input of the next.
   Variable<T> operator()(Variable<T> history, std::size_t steps) {
     const autograd::Shape shape = history.shape();
-    const std::span<Variable<T>> forecasts = history.tape().template list<Variable<T>>(steps);
+    const std::span<Variable<T>> forecasts = history.tape().recording().template list<Variable<T>>(steps);
     auto result = lstm(history);
     Variable<T> value = select(history, 0, -1);
     for (std::size_t k = 0; k < steps; ++k) {

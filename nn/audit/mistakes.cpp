@@ -13,21 +13,21 @@ using Kind = Expression::Kind;
 
 namespace {
 
-struct Term {
+struct Addend {
   bool negative;
   Formula formula;
 };
 
 /// a + b - c as its terms.
-std::vector<Term> terms_of(const Formula& e, bool negative = false) {
+std::vector<Addend> terms_of(const Formula& e, bool negative = false) {
   if (e->kind == Kind::negate) return terms_of(e->parts[0], !negative);
   if (e->kind != Kind::add && e->kind != Kind::subtract) return {{negative, e}};
-  std::vector<Term> result = terms_of(e->parts[0], negative);
-  for (Term& term : terms_of(e->parts[1], negative != (e->kind == Kind::subtract))) result.push_back(std::move(term));
+  std::vector<Addend> result = terms_of(e->parts[0], negative);
+  for (Addend& term : terms_of(e->parts[1], negative != (e->kind == Kind::subtract))) result.push_back(std::move(term));
   return result;
 }
 
-Formula sum_of(const std::vector<Term>& terms) {
+Formula sum_of(const std::vector<Addend>& terms) {
   if (terms.empty()) return number(0);
   Formula result = terms[0].negative ? operation(Kind::negate, {terms[0].formula}) : terms[0].formula;
   for (std::size_t k = 1; k < terms.size(); ++k)
@@ -58,8 +58,8 @@ Formula renamed(const Formula& e, const std::function<Formula(const Formula&)>& 
   return with_parts(e, std::move(parts));
 }
 
-bool has_number(const std::vector<Term>& terms) {
-  return std::any_of(terms.begin(), terms.end(), [](const Term& t) { return t.formula->kind == Kind::number; });
+bool has_number(const std::vector<Addend>& terms) {
+  return std::any_of(terms.begin(), terms.end(), [](const Addend& t) { return t.formula->kind == Kind::number; });
 }
 
 /// x of (1 - x), null of anything else.
@@ -134,21 +134,21 @@ class Maker {
 
   /// Terms of a sum.
   void sums(const Formula& e, const Place* place, bool outermost) {
-    const std::vector<Term> terms = terms_of(e);
+    const std::vector<Addend> terms = terms_of(e);
     if (terms.size() < 2 || has_number(terms)) return;
     const char* const where = outermost ? "it lacks the term " : "a sum in it lacks the term ";
     for (std::size_t k = 0; k < terms.size(); ++k) {
-      std::vector<Term> others = terms;
+      std::vector<Addend> others = terms;
       others.erase(others.begin() + static_cast<std::ptrdiff_t>(k));
       add(where + to_string(terms[k].formula), place, sum_of(others));
     }
     for (std::size_t k = 0; k < terms.size(); ++k) {
-      std::vector<Term> others = terms;
+      std::vector<Addend> others = terms;
       others[k].negative = !others[k].negative;
       add("the sign of the term " + to_string(terms[k].formula) + " is wrong", place, sum_of(others));
     }
     for (std::size_t k = 0; k < terms.size(); ++k) {
-      std::vector<Term> others = terms;
+      std::vector<Addend> others = terms;
       others.push_back(terms[k]);
       add("the term " + to_string(terms[k].formula) + " is counted twice", place, sum_of(others));
     }
@@ -283,10 +283,10 @@ class Maker {
     for (const Equation& right : vocabulary_.right->equations) {
       if (right.name != e->text || right.name == equation_.name || !(right.time == Time{Time::Base::t, 0})) continue;
       const Formula formula = at_step(right.formula, e->time);
-      const std::vector<Term> terms = terms_of(formula);
+      const std::vector<Addend> terms = terms_of(formula);
       if (terms.size() > 1 && !has_number(terms)) {
         for (std::size_t k = 0; k < terms.size(); ++k) {
-          std::vector<Term> others = terms;
+          std::vector<Addend> others = terms;
           others.erase(others.begin() + static_cast<std::ptrdiff_t>(k));
           result.emplace_back(to_string(e) + " lacks the term " + to_string(terms[k].formula), sum_of(others));
         }

@@ -39,23 +39,25 @@ constexpr std::size_t most_complex_work = 400000;
 
 namespace detail {
 
-Recorder::Recorder(Tape<double>& tape, std::size_t steps) : tape_(tape), steps_(steps) {
+RunRecord::RunRecord(Tape<double>& tape, std::size_t steps) : tape_(tape), steps_(steps) {
   if (steps == 0) throw autograd::ShapeError("audit: the input has no steps; give (time, batch, feature)");
 }
 
-void Recorder::add(const std::string& name, int t, Variable<double> value) {
+void RunRecord::add(const std::string& name, int t, Variable<double> value) {
   if (value.shape().rank() <= 2) recorded_[name].insert_or_assign(t, value);
 }
 
-void Recorder::add_named(int t, std::size_t begin) {
-  for (std::size_t id = begin; id < tape_.slot_count(); ++id) {
+void RunRecord::add_named(int t, std::size_t begin) {
+  autograd::Recording<double>& recording = tape_.recording();
+  for (std::size_t id = begin; id < recording.slot_count(); ++id) {
     const auto slot = static_cast<autograd::SlotId>(id);
-    if (const std::string_view name = tape_.name_of(slot); !name.empty()) add(std::string(name), t, tape_.handle(slot));
+    if (const std::string_view name = recording.name_of(slot); !name.empty())
+      add(std::string(name), t, recording.handle(slot));
   }
 }
 
-void Recorder::finish(Truth& truth, Variable<double> outputs, const Loss& loss,
-                      const std::vector<Variable<double>>& leaves) {
+void RunRecord::finish(Truth& truth, Variable<double> outputs, const Loss& loss,
+                       const std::vector<Variable<double>>& leaves) {
   const Variable<double> total = loss(outputs);
   for (const auto& [name, steps] : recorded_)
     for (const auto& [t, value] : steps) tape_.watch(value);
@@ -106,7 +108,7 @@ void Recorder::finish(Truth& truth, Variable<double> outputs, const Loss& loss,
   truth.values.set("direct_h", 1, std::move(steps));
 }
 
-void Recorder::add_parameters(Truth& truth, const std::vector<NamedParameter>& parameters) const {
+void RunRecord::add_parameters(Truth& truth, const std::vector<NamedParameter>& parameters) const {
   Values& values = truth.values;
   const auto both = [&](const std::string& name, const Matrix& value, const Matrix& derivative) {
     values.set(name, value);

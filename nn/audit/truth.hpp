@@ -45,9 +45,9 @@ struct NamedParameter {
 };
 
 /// The steps of a run, as they are recorded.
-class Recorder {
+class RunRecord {
  public:
-  Recorder(Tape<double>& tape, std::size_t steps);
+  RunRecord(Tape<double>& tape, std::size_t steps);
   /// A value of step t. Of a name that a step gives to several the last one counts.
   void add(const std::string& name, int t, Variable<double> value);
   /// What the tape has named since slot `begin`.
@@ -72,9 +72,9 @@ template <Cell<double> C>
 Truth truth_of(const std::string& name, C& cell, const Array<double>& x,
                const std::function<Array<double>(const autograd::Shape&)>& initial, const Loss& loss) {
   Tape<double> tape;
-  tape.watch("every name");  // op by op, so that names inside pointwise functions are recorded
+  tape.record_op_by_op();  // so that names inside pointwise functions are recorded
   const autograd::Shape shape = autograd::shape_of(x);
-  detail::Recorder recorder(tape, shape[0]);
+  detail::RunRecord record(tape, shape[0]);
   std::vector<Variable<double>> leaves;
   const auto leaf = [&](const Array<double>& value) {
     leaves.push_back(tape.variable(value));
@@ -82,14 +82,14 @@ Truth truth_of(const std::string& name, C& cell, const Array<double>& x,
   };
   const auto record_state = [&](const StateOf<C, double>& state, int t) {
     if constexpr (std::is_same_v<StateOf<C, double>, Variable<double>>) {
-      recorder.add("h", t, state);
+      record.add("h", t, state);
     } else if constexpr (requires { state.h, state.c; }) {
-      recorder.add("h", t, state.h);
-      recorder.add("c", t, state.c);
+      record.add("h", t, state.h);
+      record.add("c", t, state.c);
     } else {
       std::size_t k = 0;
       const auto note = [&](Variable<double> component) {
-        recorder.add("state_" + std::to_string(k++), t, component);
+        record.add("state_" + std::to_string(k++), t, component);
         return component;
       };
       map_state(note, state);
@@ -103,10 +103,10 @@ Truth truth_of(const std::string& name, C& cell, const Array<double>& x,
     Array<double> row = autograd::make_array<double>({shape[1], shape[2]});
     std::copy_n(x.data() + (t - 1) * row.size(), row.size(), row.data());
     const Variable<double> x_t = t == 1 ? leaf(row) : tape.variable(row);
-    recorder.add("x", static_cast<int>(t), x_t);
-    const std::size_t begin = tape.slot_count();
+    record.add("x", static_cast<int>(t), x_t);
+    const std::size_t begin = tape.recording().slot_count();
     state = cell(x_t, state);
-    recorder.add_named(static_cast<int>(t), begin);
+    record.add_named(static_cast<int>(t), begin);
     record_state(state, static_cast<int>(t));
     outputs.push_back(output(state));
   }
@@ -116,12 +116,12 @@ Truth truth_of(const std::string& name, C& cell, const Array<double>& x,
     for (const Attribute& attribute : cell.describe().attributes)
       if (attribute.name == "gate_order") truth.gates = attribute.text;
   for_each_parameter(cell, [](const std::string&, Parameter<double>& p) { p.zero_grad(); });
-  recorder.finish(truth, autograd::stack(std::span<const Variable<double>>(outputs), 0), loss, leaves);
+  record.finish(truth, autograd::stack(std::span<const Variable<double>>(outputs), 0), loss, leaves);
   std::vector<detail::NamedParameter> parameters;
   for_each_parameter(cell, [&](const std::string& path, Parameter<double>& p) {
     parameters.push_back({path, p.value(), p.grad()});
   });
-  recorder.add_parameters(truth, parameters);
+  record.add_parameters(truth, parameters);
   return truth;
 }
 

@@ -31,7 +31,7 @@ void append_number(std::string& text, double value, Dtype dtype) {
   const std::size_t begin = text.size();
   dtype == Dtype::float32 ? autograd::append_shortest(text, static_cast<float>(value))
                           : autograd::append_shortest(text, value);
-  if (text.find_first_of(".e", begin) == std::string::npos) text += ".0";
+  if (std::string_view(text).substr(begin).find_first_of(".e") == std::string_view::npos) text += ".0";
 }
 
 void JsonWriter::begin() {

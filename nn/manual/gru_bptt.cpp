@@ -35,7 +35,8 @@ Shape check(const GruWeights<T>& w, const Array<T>& x, const Array<T>& h0) {
 
 /// out = in Wᵀ + b for one gate.
 template <class T, class X>
-void project(const Matrix<T>& out, const Matrix<X>& in, const Array<T>& W, const Array<T>& b, std::size_t gate) {
+void project(const MatrixView<T>& out, const MatrixView<X>& in, const Array<T>& W, const Array<T>& b,
+             std::size_t gate) {
   const auto bias = by_gate(b, gates);
   for (std::size_t row = 0; row < out.rows; ++row)
     for (std::size_t k = 0; k < out.columns; ++k) out(row, k) = bias(gate, k);

@@ -101,7 +101,7 @@ LstmForward<T> forward_layer(const std::string& name, const LstmWeights<T>& weig
 
 template <class T>
 LstmBackward<T> backward_layer(const std::string& name, const LstmWeights<T>& weights, const LstmForward<T>& forward,
-                               const Array<T>& direct, const Array<T>& dh_n, const Array<T>& dc_n, Mistake mistake) {
+                               const Array<T>& direct, const Array<T>& dh_n, const Array<T>& dc_n, Slip slip) {
   const Extents n = extents(name, weights, forward.x, forward.h0, forward.c0);
   expect(name, "direct", shape_of(direct), n.states(), "like the output (time, batch, hidden)");
   expect(name, "dh_n", shape_of(dh_n), n.state(), "like h_n; pass zeros if the loss does not read it");
@@ -146,9 +146,9 @@ LstmBackward<T> backward_layer(const std::string& name, const LstmWeights<T>& we
       dzo[k] = d_o * o[k] * (1 - o[k]);                     // (5)   δzo = δo o (1 - o)
       c_bar[k] = dc[k] * f[k];                              // (10)  c̄ := δc f
 
-      // Where a mistake is asked for, it takes the place of the right value here.
-      if (mistake == Mistake::sign) dzf[k] = -dzf[k];
-      if (mistake == Mistake::carry) c_bar[k] = 0;
+      // Where a slip is asked for, it takes the place of the right value here.
+      if (slip == Slip::sign) dzf[k] = -dzf[k];
+      if (slip == Slip::carry) c_bar[k] = 0;
     }
 
     const std::array dz = {dzi, dzf, dzg, dzo};
@@ -156,9 +156,9 @@ LstmBackward<T> backward_layer(const std::string& name, const LstmWeights<T>& we
     for (std::size_t gate = 0; gate < gate_count; ++gate) {
       auto dz_weights = dz[gate];  // what lines 6 and 7 read: δz
       auto Wh_gate = block(Wh, gate, gate_count);
-      // The same for the mistakes of whole matrices.
-      if (mistake == Mistake::candidate && gate == 2) dz_weights = dc;
-      if (mistake == Mistake::transpose) Wh_gate = transpose(Wh_gate);
+      // The same for the slips of whole matrices.
+      if (slip == Slip::candidate && gate == 2) dz_weights = dc;
+      if (slip == Slip::transpose) Wh_gate = transpose(Wh_gate);
 
       add_product(block(dWx, gate, gate_count), transpose(dz_weights), x);           // (6)   δWx += δzᵀ x
       add_product(block(dWh, gate, gate_count), transpose(dz_weights), h_previous);  // (6)   δWh += δzᵀ h'
@@ -193,8 +193,8 @@ LstmForward<T> lstm_forward(const LstmWeights<T>& weights, const Array<T>& x, co
 
 template <class T>
 LstmBackward<T> lstm_backward(const LstmWeights<T>& weights, const LstmForward<T>& forward, const Array<T>& direct,
-                              const Array<T>& dh_n, const Array<T>& dc_n, Mistake mistake) {
-  return backward_layer("lstm_bptt", weights, forward, direct, dh_n, dc_n, mistake);
+                              const Array<T>& dh_n, const Array<T>& dc_n, Slip slip) {
+  return backward_layer("lstm_bptt", weights, forward, direct, dh_n, dc_n, slip);
 }
 
 template <class T>
@@ -215,7 +215,7 @@ std::vector<LstmForward<T>> lstm_stack_forward(const std::vector<LstmWeights<T>>
 template <class T>
 std::vector<LstmBackward<T>> lstm_stack_backward(const std::vector<LstmWeights<T>>& weights,
                                                  const std::vector<LstmForward<T>>& forward, const Array<T>& direct,
-                                                 const Array<T>& dh_n, const Array<T>& dc_n, Mistake mistake) {
+                                                 const Array<T>& dh_n, const Array<T>& dc_n, Slip slip) {
   const std::size_t count = weights.size();
   if (count == 0 || forward.size() != count)
     throw ShapeError("lstm_bptt: weights of " + std::to_string(count) + " layers and the forward pass of " +
@@ -226,7 +226,7 @@ std::vector<LstmBackward<T>> lstm_stack_backward(const std::vector<LstmWeights<T
   for (std::size_t l = count; l-- > 0;) {
     const Array<T>& above = l == count - 1 ? direct : layers[l + 1].dx;  // stacks  ℓ of layer l is δx of layer l+1
     layers[l] =
-        backward_layer(layer_name(l), weights[l], forward[l], above, layer_of(dh_n, l), layer_of(dc_n, l), mistake);
+        backward_layer(layer_name(l), weights[l], forward[l], above, layer_of(dh_n, l), layer_of(dc_n, l), slip);
   }
   return layers;
 }
@@ -236,9 +236,9 @@ template LstmForward<float> lstm_forward(const LstmWeights<float>&, const Array<
 template LstmForward<double> lstm_forward(const LstmWeights<double>&, const Array<double>&, const Array<double>&,
                                           const Array<double>&);
 template LstmBackward<float> lstm_backward(const LstmWeights<float>&, const LstmForward<float>&, const Array<float>&,
-                                           const Array<float>&, const Array<float>&, Mistake);
+                                           const Array<float>&, const Array<float>&, Slip);
 template LstmBackward<double> lstm_backward(const LstmWeights<double>&, const LstmForward<double>&,
-                                            const Array<double>&, const Array<double>&, const Array<double>&, Mistake);
+                                            const Array<double>&, const Array<double>&, const Array<double>&, Slip);
 template std::vector<LstmForward<float>> lstm_stack_forward(const std::vector<LstmWeights<float>>&, const Array<float>&,
                                                             const Array<float>&, const Array<float>&);
 template std::vector<LstmForward<double>> lstm_stack_forward(const std::vector<LstmWeights<double>>&,
@@ -247,10 +247,10 @@ template std::vector<LstmForward<double>> lstm_stack_forward(const std::vector<L
 template std::vector<LstmBackward<float>> lstm_stack_backward(const std::vector<LstmWeights<float>>&,
                                                               const std::vector<LstmForward<float>>&,
                                                               const Array<float>&, const Array<float>&,
-                                                              const Array<float>&, Mistake);
+                                                              const Array<float>&, Slip);
 template std::vector<LstmBackward<double>> lstm_stack_backward(const std::vector<LstmWeights<double>>&,
                                                                const std::vector<LstmForward<double>>&,
                                                                const Array<double>&, const Array<double>&,
-                                                               const Array<double>&, Mistake);
+                                                               const Array<double>&, Slip);
 
 }  // namespace nn::manual

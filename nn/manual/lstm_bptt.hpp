@@ -66,7 +66,7 @@ struct LstmBackward {
 };
 
 /// A slip to make on purpose, to see that a comparison notices it. All of them are taken from published derivations.
-enum class Mistake {
+enum class Slip {
   none,
   sign,   ///< Line 5, δzf = -δf f (1 - f). The wrong sign of source 004 (004.B1 has y - h for h - y), at one gate.
   carry,  ///< Line 10, c̄ := 0: no path from c to the next c. Sources 001 (001.B1) and 004 (004.B3 to 004.B7).
@@ -84,7 +84,7 @@ LstmForward<T> lstm_forward(const LstmWeights<T>& weights, const Array<T>& x, co
 /// the ones `forward` was run with. Equations (1) to (10). Throws ShapeError where the shapes do not fit.
 template <class T>
 LstmBackward<T> lstm_backward(const LstmWeights<T>& weights, const LstmForward<T>& forward, const Array<T>& direct,
-                              const Array<T>& dh_n, const Array<T>& dc_n, Mistake mistake = Mistake::none);
+                              const Array<T>& dh_n, const Array<T>& dc_n, Slip slip = Slip::none);
 
 /// Runs L layers of one hidden size, each on the output of the one before, from h0, c0 (L, B, H). One result per layer;
 /// the last one's `h` is the output of the stack.
@@ -94,24 +94,22 @@ std::vector<LstmForward<T>> lstm_stack_forward(const std::vector<LstmWeights<T>>
                                                const Array<T>& h0, const Array<T>& c0);
 
 /// Back-propagates through a stack. `direct` (T, B, H) belongs to the last layer; `dh_n`, `dc_n` are (L, B, H). One
-/// result per layer; the first one's `dx` is that of the stack. Every layer makes the mistake.
+/// result per layer; the first one's `dx` is that of the stack. Every layer makes the slip.
 /// Throws ShapeError where the shapes do not fit, or without layers.
 template <class T>
 std::vector<LstmBackward<T>> lstm_stack_backward(const std::vector<LstmWeights<T>>& weights,
                                                  const std::vector<LstmForward<T>>& forward, const Array<T>& direct,
-                                                 const Array<T>& dh_n, const Array<T>& dc_n,
-                                                 Mistake mistake = Mistake::none);
+                                                 const Array<T>& dh_n, const Array<T>& dc_n, Slip slip = Slip::none);
 
 extern template LstmForward<float> lstm_forward(const LstmWeights<float>&, const Array<float>&, const Array<float>&,
                                                 const Array<float>&);
 extern template LstmForward<double> lstm_forward(const LstmWeights<double>&, const Array<double>&, const Array<double>&,
                                                  const Array<double>&);
 extern template LstmBackward<float> lstm_backward(const LstmWeights<float>&, const LstmForward<float>&,
-                                                  const Array<float>&, const Array<float>&, const Array<float>&,
-                                                  Mistake);
+                                                  const Array<float>&, const Array<float>&, const Array<float>&, Slip);
 extern template LstmBackward<double> lstm_backward(const LstmWeights<double>&, const LstmForward<double>&,
                                                    const Array<double>&, const Array<double>&, const Array<double>&,
-                                                   Mistake);
+                                                   Slip);
 extern template std::vector<LstmForward<float>> lstm_stack_forward(const std::vector<LstmWeights<float>>&,
                                                                    const Array<float>&, const Array<float>&,
                                                                    const Array<float>&);
@@ -121,10 +119,10 @@ extern template std::vector<LstmForward<double>> lstm_stack_forward(const std::v
 extern template std::vector<LstmBackward<float>> lstm_stack_backward(const std::vector<LstmWeights<float>>&,
                                                                      const std::vector<LstmForward<float>>&,
                                                                      const Array<float>&, const Array<float>&,
-                                                                     const Array<float>&, Mistake);
+                                                                     const Array<float>&, Slip);
 extern template std::vector<LstmBackward<double>> lstm_stack_backward(const std::vector<LstmWeights<double>>&,
                                                                       const std::vector<LstmForward<double>>&,
                                                                       const Array<double>&, const Array<double>&,
-                                                                      const Array<double>&, Mistake);
+                                                                      const Array<double>&, Slip);
 
 }  // namespace nn::manual

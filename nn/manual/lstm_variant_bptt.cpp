@@ -57,7 +57,8 @@ Extents check(const LstmVariant& v, const LstmVariantWeights<T>& w, const Array<
 
 /// a := γ â + β by groups of columns; â and s are kept.
 template <class T>
-void normalize(const Matrix<T>& a, const NormWeights<T>& w, double eps, const Matrix<T>& hat, const Matrix<T>& scale) {
+void normalize(const MatrixView<T>& a, const NormWeights<T>& w, double eps, const MatrixView<T>& hat,
+               const MatrixView<T>& scale) {
   const std::size_t groups = scale.columns, size = a.columns / groups;
   for (std::size_t row = 0; row < a.rows; ++row)
     for (std::size_t group = 0; group < groups; ++group) {
@@ -75,8 +76,8 @@ void normalize(const Matrix<T>& a, const NormWeights<T>& w, double eps, const Ma
 
 /// δy := δa; adds δγ and δβ.
 template <class T>
-void normalize_backward(const Matrix<T>& dy, const NormWeights<T>& w, const Matrix<const T>& hat,
-                        const Matrix<const T>& scale, NormWeights<T>& gradient) {
+void normalize_backward(const MatrixView<T>& dy, const NormWeights<T>& w, const MatrixView<const T>& hat,
+                        const MatrixView<const T>& scale, NormWeights<T>& gradient) {
   const std::size_t groups = scale.columns, size = dy.columns / groups;
   for (std::size_t row = 0; row < dy.rows; ++row)
     for (std::size_t group = 0; group < groups; ++group) {
@@ -95,7 +96,7 @@ void normalize_backward(const Matrix<T>& dy, const NormWeights<T>& w, const Matr
 
 /// The columns of one gate in (B, gates H).
 template <class T>
-Matrix<T> columns(const Matrix<T>& a, std::size_t gate, std::size_t hidden) {
+MatrixView<T> columns(const MatrixView<T>& a, std::size_t gate, std::size_t hidden) {
   return {a.data + gate * hidden, a.rows, hidden, a.row_stride};
 }
 

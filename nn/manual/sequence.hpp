@@ -43,7 +43,7 @@ class Walk {
 
 /// Σ over the rows of a times b, element by element, added to one row.
 template <class T, class A, class B>
-void add_row_products(Array<T>& out, const Matrix<A>& a, const Matrix<B>& b) {
+void add_row_products(Array<T>& out, const MatrixView<A>& a, const MatrixView<B>& b) {
   for (std::size_t row = 0; row < a.rows; ++row)
     for (std::size_t k = 0; k < a.columns; ++k) out(k) += a(row, k) * b(row, k);
 }

@@ -96,7 +96,7 @@ class RecurrentLayers {
   Result operator()(Variable<T> x, const Call& call = {}) {
     check(x, call.lengths, call.mask);
     if (call.initial) detail::check_initial_count(label_, call.initial->size(), count());
-    const std::span<State> states = x.tape().template list<State>(count());
+    const std::span<State> states = x.tape().recording().template list<State>(count());
     const Variable<T> mask = call.mask && options_.batch_first ? transpose(call.mask, 0, 1) : call.mask;
     if (options_.batch_first) x = transpose(x, 0, 1);
     const detail::Presence<T> present(x.tape(), call.lengths, mask, x.shape()[0]);
@@ -155,7 +155,7 @@ class HiddenLayers {
     if (call.initial && *call.initial) {
       detail::check_layers_state(layers_.label(), "h", call.initial->shape(), {count, batch, options().hidden_size},
                                  "hidden_size");
-      const std::span<Variable<T>> each = tape.template list<Variable<T>>(count);
+      const std::span<Variable<T>> each = tape.recording().template list<Variable<T>>(count);
       autograd::unbind(*call.initial, each);
       initial = each;
     }

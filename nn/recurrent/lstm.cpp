@@ -20,7 +20,7 @@ auto LSTM<T>::operator()(Variable<T> x, const Call& call) -> Result {
 
   std::optional<std::span<const LSTMState<T>>> initial;
   if (given.h || given.c) {
-    const std::span<LSTMState<T>> each = tape.template list<LSTMState<T>>(count);
+    const std::span<LSTMState<T>> each = tape.recording().template list<LSTMState<T>>(count);
     for (std::size_t k = 0; k < count; ++k) {
       each[k] = layers_.cell(k).zero_state(tape, batch);
       if (given.h) each[k].h = select(given.h, 0, static_cast<Index>(k));
@@ -30,7 +30,8 @@ auto LSTM<T>::operator()(Variable<T> x, const Call& call) -> Result {
   }
   const auto [output, states] =
       layers_(x, {.initial = initial, .lengths = call.lengths, .mask = call.mask, .dropout = call.dropout});
-  const std::span<Variable<T>> h = tape.template list<Variable<T>>(count), c = tape.template list<Variable<T>>(count);
+  const std::span<Variable<T>> h = tape.recording().template list<Variable<T>>(count),
+                               c = tape.recording().template list<Variable<T>>(count);
   for (std::size_t k = 0; k < count; ++k) {
     h[k] = states[k].h;
     c[k] = states[k].c;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "autograd/error.hpp"
+#include "autograd/repeat.hpp"
 #include "nn/description.hpp"
 #include "nn/recurrent/cell.hpp"
 #include "nn/recurrent/sequence.hpp"
@@ -65,10 +66,10 @@ struct Recurrent {
     if (call.dropout && options.recurrent_dropout > 0)
       carried = drawn_mask(tape, output(state).shape(), options.recurrent_dropout, *call.dropout);
 
-    const std::span<Variable<T>> inputs = tape.template list<Variable<T>>(steps);
+    const std::span<Variable<T>> inputs = tape.recording().template list<Variable<T>>(steps);
     autograd::unbind(hoist(read), inputs);
-    const std::span<Variable<T>> outputs = tape.template list<Variable<T>>(steps);
-    typename Tape<T>::Repeat repeat(tape, steps);
+    const std::span<Variable<T>> outputs = tape.recording().template list<Variable<T>>(steps);
+    autograd::Repeat<T> repeat(tape, steps);
     for (std::size_t k = 0; k < steps; ++k) {
       const std::size_t t = options.reverse ? steps - 1 - k : k;
       repeat.begin(t);

@@ -64,11 +64,10 @@ void check_residual(const std::string& name, std::size_t input, std::size_t outp
 template <class T>
 Variable<T> sequence_mask(Tape<T>& tape, std::span<const std::size_t> lengths, std::size_t steps) {
   detail::check_lengths("sequence_mask", lengths, steps, lengths.size());
-  const Variable<T> mask = tape.constant({steps, lengths.size()}, T(0));
-  T* const values = tape.value(mask.slot());
-  for (std::size_t t = 0; t < steps; ++t)
-    for (std::size_t b = 0; b < lengths.size(); ++b) values[t * lengths.size() + b] = t < lengths[b] ? T(1) : T(0);
-  return mask;
+  return tape.constant({steps, lengths.size()}, [&](std::span<T> values) {
+    for (std::size_t t = 0; t < steps; ++t)
+      for (std::size_t b = 0; b < lengths.size(); ++b) values[t * lengths.size() + b] = t < lengths[b] ? T(1) : T(0);
+  });
 }
 
 namespace detail {

@@ -192,9 +192,9 @@ const std::vector<Case>& cases() {
 /// may be refused instead, if it was not watched.
 void check_all(Tape<double>& tape, Handle loss, std::size_t slots) {
   for (SlotId id = 0; id < slots; ++id) {
-    const Slot<double>& slot = tape.slot(id);
+    const Slot<double>& slot = tape.recording().slot(id);
     if (!slot.needs_gradient || slot.parameter) continue;
-    const Handle x = tape.handle(id);
+    const Handle x = tape.recording().handle(id);
     std::optional<Array<double>> gradient;
     INFO("slot " << id << " of\n" << tape.print());
     try {
@@ -222,10 +222,10 @@ TEST_CASE("sweeps through shared memory agree with the complex step", "[alias]")
         const auto variable = tape.variable(values);
         const auto x = leaf ? variable : tanh(variable);
         const auto loss = each.loss(x);
-        const std::size_t slots = tape.slot_count();
+        const std::size_t slots = tape.recording().slot_count();
         for (SlotId id = x.slot() + 1; id < slots; ++id)
           if (watched == "all" || (watched == "odd" && id % 2 == 1) || (watched == "even" && id % 2 == 0))
-            tape.watch(tape.handle(id));
+            tape.watch(tape.recording().handle(id));
         if (watched == "the source") tape.watch(x);
         tape.backward(loss);
         check_all(tape, loss, slots);
@@ -252,7 +252,7 @@ TEST_CASE("parts of a parameter add to its gradient", "[alias]") {
     CHECK(distance(p.grad(), expected) <= 1e-14);
     tape.backward(loss);
     CHECK(distance(p.grad(), Array<double>(2 * expected)) <= 1e-14);
-    check_all(tape, loss, tape.slot_count());
+    check_all(tape, loss, tape.recording().slot_count());
   }
 }
 
@@ -320,7 +320,7 @@ TEST_CASE("the gradient of a stack is handed down to the steps it is made of", "
   const auto w = tape.variable(array<double>({2, 2}, {0.5, -0.3, 0.2, 0.7}));
   Variable<double> h = tape.constant({1, 2}, 0.4);
   std::vector<Variable<double>> steps;
-  Tape<double>::Repeat repeat(tape, 3);
+  Repeat<double> repeat(tape, 3);
   for (std::size_t t = 0; t < 3; ++t) {
     repeat.begin(t);
     steps.push_back(h = tanh(linear(h, w)));
@@ -335,7 +335,7 @@ TEST_CASE("the gradient of a stack is handed down to the steps it is made of", "
     for (const auto& step : steps) CHECK(distance(tape.gradient(step), complex_step_gradient(of, step)) <= 1e-15);
   };
   check_steps("read as a whole", loss);
-  CHECK(tape.slot(y.slot()).gradient == tape.slot(steps[0].slot()).gradient);
+  CHECK(tape.recording().slot(y.slot()).gradient == tape.recording().slot(steps[0].slot()).gradient);
   CHECK(error_text<TapeError>([&] { tape.gradient(y); }) ==
         "gradient: the memory of this stack is shared with the values it is made of, which have other readers; call "
         "tape.watch() on it before backward()");
@@ -379,7 +379,7 @@ TEST_CASE("rewinding away parts of older values leaves the rest right", "[alias]
   const auto mark = tape.mark();
   const auto sweep = [&](Handle loss) {
     tape.backward(loss);
-    check_all(tape, loss, tape.slot_count());
+    check_all(tape, loss, tape.recording().slot_count());
     const Array<double> gradient = tape.gradient(x);
     CHECK(distance(grad(loss, {x})[0].copy(), gradient) <= 1e-14);
   };

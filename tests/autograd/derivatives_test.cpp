@@ -190,7 +190,7 @@ TEST_CASE("an anomaly is traced to the step that made it", "[derivatives]") {
              Catch::Matchers::Contains("step " + std::to_string(found->step) + ", %" + std::to_string(y.slot()) +
                                        " = log(%" + std::to_string(fine.slot()) + "), is the first to hold") &&
                  Catch::Matchers::EndsWith("nan at (1, 0) of (2, 2)"));
-  CHECK(tape.step(found->step).op->info->name == std::string("log"));
+  CHECK(tape.recording().step(found->step).op->info->name == std::string("log"));
 
   tape.clear();
   const auto u = tape.variable(array<double>({2}, {1e-200, 1}));
@@ -228,8 +228,8 @@ TEST_CASE("an anomaly names the function that recorded it, once call sites are k
     if (!to_string(call_site()).empty())
       CHECK_THAT(found->text, Catch::Matchers::Contains("of (2), recorded in careless_logarithm(") ||
                                   Catch::Matchers::Contains("of (2), recorded in test_derivatives+0x"));
-    CHECK(tape.call_site(found->step));
-    CHECK_FALSE(tape.call_site(tape.size()));
+    CHECK(tape.recording().call_site(found->step));
+    CHECK_FALSE(tape.recording().call_site(tape.size()));
     tape.rewind(mark);
   }
 }

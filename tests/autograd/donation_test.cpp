@@ -42,7 +42,7 @@ struct Recurrence {
     unbind(r.projected, std::span(inputs));
     r.slice = inputs[2];
     Variable<double> h = tape.constant({batch, hidden}, 0.0), c = h;
-    std::optional<Tape<double>::Repeat> repeat;
+    std::optional<Repeat<double>> repeat;
     if (repeats) repeat.emplace(tape, steps);
     for (std::size_t t = 0; t < steps; ++t) {
       if (repeat) repeat->begin(t);
@@ -151,13 +151,13 @@ TEST_CASE("gradients lie where the values did", "[donation]") {
   Tape<double> tape;
   const auto r = recurrence.record(tape);
   tape.backward(r.loss);
-  const double* const memory = tape.slot(r.projected.slot()).value;
-  CHECK(tape.slot(r.projected.slot()).gradient == memory);
+  const double* const memory = tape.recording().slot(r.projected.slot()).value;
+  CHECK(tape.recording().slot(r.projected.slot()).gradient == memory);
   std::size_t linears = 0;
   for (std::size_t k = 0; k < tape.size(); ++k) {
-    const auto& step = tape.step(k);
+    const auto& step = tape.recording().step(k);
     if (std::string_view(step.op->info->name) != "linear" || step.input_count != 3) continue;
-    const auto& z = tape.slot(step.first_output);
+    const auto& z = tape.recording().slot(step.first_output);
     CHECK(z.value == memory + linears * z.size);
     CHECK(z.gradient == z.value);
     ++linears;
@@ -175,7 +175,7 @@ TEST_CASE("a result over a donated value outlives the sweep", "[donation]") {
   std::vector<Variable<double>> z, biases(4);
   const auto projected = affine(x, 2, 0);
   if (way > 0) unbind(projected, std::span(biases));
-  std::optional<Tape<double>::Repeat> repeat;
+  std::optional<Repeat<double>> repeat;
   if (way > 1) repeat.emplace(tape, 4);
   Variable<double> h = tape.constant({2, 3}, 0.1);
   for (std::size_t t = 0; t < 4; ++t) {
@@ -262,7 +262,7 @@ TEST_CASE("what somebody else may read is not taken", "[donation]") {
   // Memory that other values keep: those of a sequence that were stacked.
   std::vector<Variable<double>> parts;
   {
-    Tape<double>::Repeat repeat(tape, 2);
+    Repeat<double> repeat(tape, 2);
     for (std::size_t t = 0; t < 2; ++t) {
       repeat.begin(t);
       parts.push_back(tanh(slice(x, 0, Index(2 * t), Index(2 * t + 2))));

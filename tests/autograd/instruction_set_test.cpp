@@ -1,5 +1,5 @@
 // A library and a program that are compiled for different instruction sets: each runs its own kernels.
-#include "autograd/kernels/instruction_set.hpp"
+#include "autograd/values/instruction_set.hpp"
 
 #include <catch.hpp>
 #include <cstdlib>
@@ -23,10 +23,10 @@ TEST_CASE("an op of the library runs the library's kernels, whatever the program
   Tape<float> tape;
   const auto x = tape.variable(array<float>({3}, {-1, 0, 2}));
   tanh(x);
-  const auto* const op = tape.step(tape.size() - 1).op;
+  const auto* const op = tape.recording().step(tape.size() - 1).op;
   if (instruction_set() != mine) CHECK(op != &autograd::detail::Table<ops::Tanh, float>::table);
   autograd::apply(ops::Tanh{}, x);
-  CHECK(tape.step(tape.size() - 1).op == &autograd::detail::Table<ops::Tanh, float>::table);
+  CHECK(tape.recording().step(tape.size() - 1).op == &autograd::detail::Table<ops::Tanh, float>::table);
 }
 
 TEMPLATE_TEST_CASE("the library and the program fuse the same function, each for itself", "[instruction_set]", float,
@@ -39,7 +39,7 @@ TEMPLATE_TEST_CASE("the library and the program fuse the same function, each for
                  c = random_array<T>({3, 19}, generator);
   const auto run = [&](bool composed) {
     Tape<T> tape;
-    if (composed) tape.watch("none");
+    if (composed) tape.record_op_by_op();
     const auto in = tape.variable(x), in_z = tape.variable(z), in_c = tape.variable(c);
     const auto [zi, zf, zg, zo] = blocks<4>(in_z);
     const auto [h, next] = nn::lstm_update(nn::Nonlinearities{}, zi, zf, zg, zo, in_c);  // compiled here

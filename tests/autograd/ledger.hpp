@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "autograd/registry.hpp"
 #include "autograd/tape.hpp"
+#include "samples/samples.hpp"
 
 namespace autograd::testing {
 
@@ -51,7 +51,8 @@ class Ledger {
   template <class T>
   void note(const Tape<T>& tape, Edge edge, Check check) {
     for (std::size_t index = 0; index < tape.size(); ++index)
-      if (tape.step(index).input_count > 0) note(tape.step(index).op->info->name, edge, check);
+      if (const Step<T>& step = tape.recording().step(index); step.input_count > 0)
+        note(step.op->info->name, edge, check);
   }
   /// The checks of a cell, as their letters.
   std::string cell(const std::string& op, Edge edge) const;

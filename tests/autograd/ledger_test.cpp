@@ -51,9 +51,9 @@ std::string reason(const RegisteredOp& op, Edge edge) {
   static const Names losses_with_kinks{"l1_loss", "huber", "smooth_l1_loss", "binary_cross_entropy"};
   static const Names of_gradients{"max_share", "take_adjoint", "gather_adjoint", "assemble"};
   static const Names of_vectors{"outer", "dot"};
-  static const Names of_different_shapes{"broadcast_to", "concat",     "assemble",    "prelu",
-                                         "masked_fill",  "layer_norm", "tensordot",   "outer",
-                                         "addmm",        "index_add",  "scatter_add", "positive_logistic_loss"};
+  static const Names of_different_shapes{
+      "broadcast_to", "concat", "assemble",  "layer_norm",  "tensordot",
+      "outer",        "addmm",  "index_add", "scatter_add", "positive_logistic_loss"};
   const std::string name = op.info->name;
   const bool one_operand =
       std::all_of(op.samples.begin(), op.samples.end(), [](const Sample& s) { return s.inputs.size() == 1; });

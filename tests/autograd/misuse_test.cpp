@@ -9,8 +9,8 @@
 
 #include "autograd/autograd.hpp"
 #include "autograd/checkpoint.hpp"
-#include "autograd/registry.hpp"
 #include "catch.hpp"
+#include "samples/samples.hpp"
 #include "support.hpp"
 
 using namespace autograd;
@@ -195,7 +195,7 @@ TEST_CASE("a hook can not sweep, replay, assign or clear its own tape", "[misuse
   const auto x = tape.variable(array<double>({2}, {1, 2}));
   const auto inner = sum(square(x));
   const auto y = sum(hook(x * tape.parameter(p), f) * x) + sum(tape.parameter(p));
-  const std::size_t steps = tape.size(), slots = tape.slot_count();
+  const std::size_t steps = tape.size(), slots = tape.recording().slot_count();
   p.grad().fill(0.25);
   const auto end = tape.mark();
   for (const auto& [name, use] : refused_in_sweeps(tape, x, inner, begin)) {
@@ -204,7 +204,7 @@ TEST_CASE("a hook can not sweep, replay, assign or clear its own tape", "[misuse
     CHECK(error_text<TapeError>([&] { tape.backward(y); }) == name + ": backward()" + under_way);
     CHECK(error_text<TapeError>([&] { grad(y, {x}); }) == name + ": grad()" + under_way);
     CHECK(tape.size() == steps);
-    CHECK(tape.slot_count() == slots);
+    CHECK(tape.recording().slot_count() == slots);
     CHECK(same(p.grad(), full<double>({2}, 0.25)));
     // Where the hook itself goes on, so does the sweep.
     act = [&, use = use] { CHECK_THROWS_AS(use(), TapeError); };
@@ -246,11 +246,11 @@ TEST_CASE("neither can a rule, recorded or on numbers", "[misuse]") {
       p.zero_grad();
     }
   // What a rule records on the way is gone after the sweep, also where nobody asks it to record.
-  const std::size_t steps = tape.size(), slots = tape.slot_count();
+  const std::size_t steps = tape.size(), slots = tape.recording().slot_count();
   act = [&] { exp(square(x)); };
   tape.backward(z);
   CHECK(tape.size() == steps);
-  CHECK(tape.slot_count() == slots);
+  CHECK(tape.recording().slot_count() == slots);
   CHECK(same(tape.gradient(x), array<double>({2}, {6, 20})));
   // grad() records, so it may be called; another tape is no concern of this one.
   Array<double> seen;
@@ -286,14 +286,14 @@ TEST_CASE("an op does not record, sweep or rewind in its own forward", "[misuse]
                                                       },
                                                       [&] { tape.constant(Shape{}, 1); },
                                                       [&] { grad(loss, {x}); }};
-  const std::size_t steps = tape.size(), slots = tape.slot_count();
+  const std::size_t steps = tape.size(), slots = tape.recording().slot_count();
   for (const auto& record : recordings) {
     act = record;
     CHECK(error_text<TapeError>([&] { apply(Calls{&act}, x); }) == "calls" + text);
     CHECK(error_text<TapeError>([&] { autograd::apply(Calls{&act}, std::span<const Handle>(&x, 1)); }) ==
           "calls" + text);
     CHECK(tape.size() == steps);
-    CHECK(tape.slot_count() == slots);
+    CHECK(tape.recording().slot_count() == slots);
   }
   for (const auto& [name, use] : refused_in_sweeps(tape, x, loss, begin)) {
     if (name == "watch" || name == "gradient") continue;  // nothing is under way that they could disturb
@@ -510,7 +510,7 @@ TEST_CASE("each time of a repetition begins once", "[misuse]") {
   Tape<double> tape;
   const auto x = tape.variable(array<double>({2}, {1, 2}));
   {
-    Tape<double>::Repeat repeat(tape, 3);
+    Repeat<double> repeat(tape, 3);
     repeat.begin(1);
     const auto first = exp(x);
     const Array<double> value = first.copy();
@@ -530,18 +530,18 @@ TEST_CASE("each time of a repetition begins once", "[misuse]") {
     repeat.begin(0);  // of no consequence any more
     CHECK(same_bits(exp(x).copy(), value));
   }
-  CHECK_THROWS_AS(Tape<double>::Repeat(tape, ~std::size_t(0)), ValueError);
+  CHECK_THROWS_AS(Repeat<double>(tape, ~std::size_t(0)), ValueError);
   {
-    auto outer = std::make_unique<Tape<double>::Repeat>(tape, 2);
+    auto outer = std::make_unique<Repeat<double>>(tape, 2);
     outer->begin(0);
-    Tape<double>::Repeat inner(tape, 2);
+    Repeat<double> inner(tape, 2);
     inner.begin(0);
     outer.reset();  // before the one inside it
     inner.begin(1);
     exp(x);
   }
   {
-    Tape<double>::Repeat repeat(tape, 200);
+    Repeat<double> repeat(tape, 200);
     for (std::size_t t = 200; t-- > 0;) repeat.begin(t);
     for (std::size_t t = 0; t < 200; ++t) CHECK_THROWS_AS(repeat.begin(t), ValueError);
   }
@@ -672,7 +672,7 @@ TEST_CASE("every op refuses handles that are stale, empty, donated, or of anothe
           CHECK_THROWS_AS(sample.call(x), TapeError);
           // A sample may have made a mask, before it calls the op.
           for (std::size_t step = steps; step < tape.size(); ++step)
-            CHECK(tape.step(step).op->info == &ops::GreaterThan::info);
+            CHECK(tape.recording().step(step).op->info == &ops::GreaterThan::info);
           CHECK(tape.size() <= steps + 1);
           tape.rewind(end);
           x[bad] = kept;
@@ -804,7 +804,7 @@ TEST_CASE("a step of a hundred thousand parameters costs as much as they are", "
   // its own w it is s (2 w + L), by L it is 3 s.
   CHECK(parameters[count - 1].grad()(0, 0) == Catch::Approx(2 + 0.6));
   CHECK(parameters[count - 2].grad()(0, 0) == Catch::Approx(2 * 0.75 + 0.6 * 0.375));
-  CHECK(tape.name_of(tape.parameter(parameters[count - 1]).slot()) == "w");
+  CHECK(tape.recording().name_of(tape.parameter(parameters[count - 1]).slot()) == "w");
   for (std::size_t k = 0; k < count; ++k) {
     const typename Tape<float>::Scope scope(tape);
     exp(loss);

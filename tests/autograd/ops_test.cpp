@@ -1,4 +1,4 @@
-// One harness for every op: whatever is in the registry is tested here, with nothing to add.
+// One harness for every op: whatever has samples is tested here, with nothing to add.
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -9,9 +9,9 @@
 
 #include "allocations.hpp"
 #include "autograd/autograd.hpp"
-#include "autograd/registry.hpp"
 #include "catch.hpp"
 #include "ledger.hpp"
+#include "samples/samples.hpp"
 #include "support.hpp"
 
 using namespace autograd;
@@ -39,12 +39,15 @@ std::vector<Array<double>> draw(const std::vector<Shape>& shapes, Interval domai
   return inputs;
 }
 
-/// f(op, sample, inputs, generator) for every sample of every op.
+/// f(op, sample, inputs, generator) for every sample of every op. Each is drawn by itself, whatever others there are.
 void for_each_sample(const auto& f) {
-  Generator generator(20240607);
   for (const RegisteredOp& op : registered_ops())
     for (const Sample& sample : op.samples) {
-      INFO(describe(op, sample));
+      const std::string text = describe(op, sample);
+      INFO(text);
+      std::uint64_t seed = 20240607;
+      for (const char each : text) seed = 31 * seed + static_cast<unsigned char>(each);
+      Generator generator(seed);
       f(op, sample, draw(sample.inputs, sample.domain, generator), generator);
     }
 }
@@ -59,7 +62,7 @@ struct RecordedSample {
     for (const Array<T>& value : values) inputs.push_back(tape.variable(value));
     output = call(inputs);
   }
-  bool differentiable() const { return output.tape().slot(output.slot()).needs_gradient; }
+  bool differentiable() const { return output.needs_gradient(); }
 };
 
 /// By backward(); zeros for an output that nothing can be differentiated through.
@@ -123,17 +126,18 @@ TEST_CASE("every op in the sources is registered", "[ops]") {
   std::set<std::string> registered, found;
   for (const RegisteredOp& op : registered_ops()) registered.insert(op.info->name);
   const std::regex name(R"re(OpInfo\s+\w+\{\s*\.name = "([^"]*)")re");
-  for (const auto& entry : std::filesystem::directory_iterator(WENGERT_OPS_DIR)) {
-    std::stringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    const std::string source = text.str();
-    std::size_t infos = 0, names = 0;
-    for (std::size_t at = 0; (at = source.find("OpInfo ", at)) != std::string::npos; ++at) ++infos;
-    for (std::sregex_iterator match(source.begin(), source.end(), name), end; match != end; ++match, ++names)
-      found.insert((*match)[1]);
-    INFO(entry.path().filename() << " declares an OpInfo without a name that this test can read");
-    CHECK(infos == names);
-  }
+  for (const char* folder : {WENGERT_OPS_DIR, WENGERT_SAMPLES_DIR})  // rules, and what is made of them
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      std::stringstream text;
+      text << std::ifstream(entry.path()).rdbuf();
+      const std::string source = text.str();
+      std::size_t infos = 0, names = 0;
+      for (std::size_t at = 0; (at = source.find("OpInfo ", at)) != std::string::npos; ++at) ++infos;
+      for (std::sregex_iterator match(source.begin(), source.end(), name), end; match != end; ++match, ++names)
+        found.insert((*match)[1]);
+      INFO(entry.path().filename() << " declares an OpInfo without a name that this test can read");
+      CHECK(infos == names);
+    }
   CHECK(found == registered);
 }
 
@@ -316,7 +320,7 @@ TEST_CASE("every op gives each operand its gradient when the others are constant
         x.push_back(k == constant ? tape.constant(inputs[k]) : tape.variable(inputs[k]));
       const Variable<double> y = sample.call(x);
       CHECK(same_bits(y.copy(), value));
-      if (!tape.slot(y.slot()).needs_gradient) {
+      if (!y.needs_gradient()) {
         for (std::size_t k = 0; k < inputs.size(); ++k) CHECK((k == constant || all_zero(expected[k])));
         continue;
       }
@@ -413,7 +417,7 @@ TEMPLATE_TEST_CASE("an op recorded again on a cleared tape gives the same bits a
     };
     record();
     const Array<T> first = y.copy(), weights = random_array<T>(y.shape(), generator);
-    const bool differentiable = tape.slot(y.slot()).needs_gradient;
+    const bool differentiable = y.needs_gradient();
     const auto sweep = [&] {
       if (differentiable) tape.backward(y, weights);
     };
@@ -449,18 +453,22 @@ TEST_CASE("a vjp reads no more than its OpInfo declares", "[ops]") {
 
     // NaN everywhere, and then again what is to be read, because slots can share memory.
     std::map<SlotId, std::vector<double>> read;
-    const auto keep = [&](SlotId id) { read[id].assign(tape.value(id), tape.value(id) + tape.slot(id).size); };
-    for (std::size_t index = 0; index < tape.size(); ++index) {
-      const Step<double>& step = tape.step(index);
+    const Recording<double>& recording = tape.recording();
+    const auto keep = [&](SlotId id) {
+      const Slot<double>& slot = recording.slot(id);
+      read[id].assign(slot.value, slot.value + slot.size);
+    };
+    for (std::size_t index = 0; index < recording.step_count(); ++index) {
+      const Step<double>& step = recording.step(index);
       const Reads reads = step.op->info->vjp_reads;
       for (std::uint32_t k = 0; k < step.input_count; ++k)
-        if (reads == Reads::inputs || reads == Reads::both) keep(tape.input(step, k));
+        if (reads == Reads::inputs || reads == Reads::both) keep(recording.input(step, k));
       for (std::uint32_t k = 0; step.input_count > 0 && k < step.output_count; ++k)
         if (reads == Reads::output || reads == Reads::both) keep(step.first_output + k);
     }
-    for (SlotId id = 0; id < tape.slot_count(); ++id)
-      std::fill_n(tape.value(id), tape.slot(id).size, std::numeric_limits<double>::quiet_NaN());
-    for (const auto& [id, values] : read) std::copy(values.begin(), values.end(), tape.value(id));
+    for (SlotId id = 0; id < recording.slot_count(); ++id)
+      std::fill_n(recording.slot(id).value, recording.slot(id).size, std::numeric_limits<double>::quiet_NaN());
+    for (const auto& [id, values] : read) std::copy(values.begin(), values.end(), recording.slot(id).value);
 
     const auto numbers = swept(poisoned, weights), more_tape = differentiated(poisoned, weights);
     for (std::size_t k = 0; k < inputs.size(); ++k) {
@@ -476,8 +484,8 @@ namespace {
 /// by themselves, before the call.
 bool nothing_since(const Tape<double>& tape, std::size_t step) {
   for (; step < tape.size(); ++step)
-    if (tape.step(step).op->info->name != std::string("greater_than")) return false;
-  return tape.slot_count() == tape.size();
+    if (tape.recording().step(step).op->info->name != std::string("greater_than")) return false;
+  return tape.recording().slot_count() == tape.size();
 }
 
 }  // namespace
@@ -542,7 +550,7 @@ TEST_CASE("every op can be printed", "[ops]") {
     const std::string text = tape.print();
     CHECK(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')) == tape.size());
     for (std::size_t index = 0; index < tape.size(); ++index)
-      CHECK(text.find(std::string(" = ") + tape.step(index).op->info->name) != std::string::npos);
+      CHECK(text.find(std::string(" = ") + tape.recording().step(index).op->info->name) != std::string::npos);
   });
 }
 

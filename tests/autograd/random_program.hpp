@@ -89,10 +89,12 @@ class RandomProgram {
       if (below(2)) record_steps(1 + below(3));
     }
     const Handle result = loss();
-    end_ = tape_.slot_count();
+    Recording<T>& recording = tape_.recording();
+    end_ = recording.slot_count();
     if (below(3) == 0) record_steps(1 + below(3));  // after the loss
     for (SlotId id = 0; below(2) && id < end_; ++id)
-      if (!tape_.slot(id).parameter && !tape_.slot(id).donated && below(4) == 0) tape_.watch(tape_.handle(id));
+      if (!recording.slot(id).parameter && !recording.slot(id).donated && below(4) == 0)
+        tape_.watch(recording.handle(id));
     leaves_ = {pool_.begin(), pool_.begin() + static_cast<std::ptrdiff_t>(leaves)};
     return result;
   }
@@ -303,15 +305,17 @@ inline void check_program(Tape<double>& tape, std::uint64_t seed, std::string_vi
   tape.backward(loss);
 
   std::vector<Array<double>> expected(program.end());
+  Recording<double>& recording = tape.recording();
   for (SlotId id = 0; id < program.end(); ++id) {
-    const Handle x = tape.handle(id);
-    if (!tape.slot(id).needs_gradient || tape.slot(id).donated) continue;
+    const Handle x = recording.handle(id);
+    const Slot<double>& slot = recording.slot(id);
+    if (!slot.needs_gradient || slot.donated) continue;
     expected[id] = complex_step_gradient(loss, x);
     Array<double> got;
     try {
-      got = tape.slot(id).parameter ? parameter.grad() : tape.gradient(x);
+      got = slot.parameter ? parameter.grad() : tape.gradient(x);
     } catch (const TapeError&) {
-      const bool may_refuse = tape.slot(id).source != Slot<double>::no_source && !tape.slot(id).watched;
+      const bool may_refuse = slot.source != Slot<double>::no_source && !slot.watched;
       if (!may_refuse) fail("the gradient of %", id, " was refused");
       ++count.refused;
       continue;
@@ -341,7 +345,7 @@ inline void check_program(Tape<double>& tape, std::uint64_t seed, std::string_vi
   // Recorded gradients of every value, and of all of them together.
   std::vector<Handle> values;
   for (SlotId id = 0; id < program.end(); ++id)
-    if (tape.slot(id).needs_gradient && !tape.slot(id).donated) values.push_back(tape.handle(id));
+    if (recording.slot(id).needs_gradient && !recording.slot(id).donated) values.push_back(recording.handle(id));
   const auto recorded = grad(loss, std::span<const Handle>(values));
   for (std::size_t k = 0; k < values.size(); ++k)
     if (const double off = off_by(recorded[k].copy(), expected[values[k].slot()]); !(off <= 1e-13))
@@ -367,7 +371,7 @@ inline void check_program(Tape<double>& tape, std::uint64_t seed, std::string_vi
       if (!(off <= 1e-12)) fail("the second derivative", when, " differs from the complex step by ", off);
     }
   };
-  const bool second = tape.slot(product.slot()).needs_gradient;
+  const bool second = product.needs_gradient();
   if (second) {
     const Array<double> first = parameter.grad();
     check_second("");

@@ -4,8 +4,8 @@
 #include "allocations.hpp"
 #include "autograd/autograd.hpp"
 #include "autograd/checkpoint.hpp"
-#include "autograd/registry.hpp"
 #include "catch.hpp"
+#include "samples/samples.hpp"
 #include "support.hpp"
 
 using namespace autograd;
@@ -17,7 +17,7 @@ namespace {
 std::vector<Array<double>> outcome(Tape<double>& tape, const Variable<double>& y,
                                    const std::vector<Variable<double>>& x) {
   std::vector<Array<double>> result{y.copy()};
-  if (!tape.slot(y.slot()).needs_gradient) return result;
+  if (!y.needs_gradient()) return result;
   Generator generator(4);
   tape.backward(y, random_array(y.shape(), generator));
   for (const Variable<double>& each : x) result.push_back(tape.gradient(each));

@@ -24,6 +24,7 @@ std::vector<std::pair<std::string, std::function<void(Handle)>>> uses(Handle goo
   Tape<double>& tape = good.tape();
   const Array<double> ones = full<double>({1}, 1.0);
   return {{"shape", [](Handle x) { x.shape(); }},
+          {"needs_gradient", [](Handle x) { x.needs_gradient(); }},
           {"value", [](Handle x) { x.value(); }},
           {"copy", [](Handle x) { x.copy(); }},
           {"item", [](Handle x) { x.item(); }},
@@ -98,7 +99,8 @@ TEST_CASE("a handle of another tape is refused", "[tape]") {
   Tape<double> tape, elsewhere;
   const auto good = tape.variable(array<double>({1}, {2}));
   const auto foreign = elsewhere.variable(array<double>({1}, {1}));
-  const std::set<std::string> unary{"shape", "value", "copy", "item", "exp", "detach"};  // at home on any tape
+  const std::set<std::string> unary{"shape", "needs_gradient", "value", "copy", "item",
+                                    "exp",   "detach"};  // at home on any tape
   for (const auto& [name, use] : uses(good)) {
     if (unary.contains(name)) continue;
     INFO(name);
@@ -109,6 +111,77 @@ TEST_CASE("a handle of another tape is refused", "[tape]") {
   }
   check_usable(tape);
   check_usable(elsewhere);
+}
+
+TEST_CASE("a constant can be filled by a function", "[tape]") {
+  Tape<double> tape;
+  const auto x = tape.variable(full<double>({2, 3}, 2.0));
+  const auto c = tape.constant({2, 3}, [](std::span<double> values) {
+    REQUIRE(values.size() == 6);
+    CHECK(values[5] == 0);
+    for (std::size_t k = 0; k < 5; ++k) values[k] = static_cast<double>(k);
+  });
+  CHECK(same(c.copy(), array<double>({2, 3}, {0, 1, 2, 3, 4, 0})));
+  CHECK_FALSE(c.needs_gradient());
+  tape.backward(sum(x * c));
+  CHECK(same(tape.gradient(x), c.copy()));
+  // A constant like any other: it can be assigned, and the numbers of a type are still numbers.
+  tape.assign(c, full<double>({2, 3}, 7.0));
+  tape.replay();
+  CHECK(same(c.copy(), full<double>({2, 3}, 7.0)));
+  CHECK(same(tape.constant({2}, 3).copy(), full<double>({2}, 3.0)));
+  CHECK(tape.constant({0, 3}, [](std::span<double> values) { CHECK(values.empty()); }).shape() == Shape{0, 3});
+
+  const auto filled = [&tape] {
+    tape.clear();
+    tape.constant({4}, [](std::span<double> values) { values[3] = 1; });
+  };
+  filled();
+  CHECK(allocations::during(filled) == 0);
+}
+
+TEST_CASE("what is drawn can not be replayed", "[tape]") {
+  Tape<double> tape;
+  const auto drawn = tape.drawn({2}, [](std::span<double> values) { values[0] = 0.5; });
+  CHECK(same(drawn.copy(), array<double>({2}, {0.5, 0})));
+  CHECK_FALSE(drawn.needs_gradient());
+  CHECK(tape.print() == "%0 = drawn  (2)\n");
+  CHECK_THROWS_WITH(tape.replay(),
+                    "replay: dropout drew its mask when it was recorded; clear the tape and record again");
+  CHECK_THROWS_AS(tape.assign(drawn, full<double>({2}, 1.0)), TapeError);
+}
+
+TEST_CASE("where a function that fills a leaf fails, the tape is as before", "[tape]") {
+  Tape<double> tape;
+  const auto x = tape.variable(full<double>({3}, 2.0));
+  const auto after_x = tape.mark();
+  const std::size_t steps = tape.size(), slots = tape.recording().slot_count();
+  const auto check = [&](const auto& fill, const std::string& text) {
+    for (const bool drawn : {false, true}) {
+      std::string error;
+      try {
+        drawn ? tape.drawn({3}, fill) : tape.constant({3}, fill);
+      } catch (const std::exception& e) {
+        error = e.what();
+      }
+      CHECK(error == (text.empty() ? std::string("no more") : (drawn ? "drawn: " : "constant: ") + text));
+      CHECK(tape.size() == steps);
+      CHECK(tape.recording().slot_count() == slots);
+      CHECK(same(x.copy(), full<double>({3}, 2.0)));
+      check_usable(tape);
+      tape.rewind(after_x);
+    }
+  };
+  check([](std::span<double>) { throw std::runtime_error("no more"); }, "");
+  const std::string records = "what fills a leaf may not record on its tape; record before, and fill with numbers";
+  check([&](std::span<double>) { exp(x); }, records);
+  check([&](std::span<double>) { tape.constant({2}, 1); }, records);
+  // Another tape may be used.
+  const auto y = tape.constant({1}, [](std::span<double> values) {
+    Tape<double> other;
+    values[0] = exp(other.constant({}, 0)).item();
+  });
+  CHECK(y.item() == 1);
 }
 
 TEST_CASE("a loss has one element, an output gradient its output's shape", "[tape]") {
@@ -524,8 +597,8 @@ TEST_CASE("names are the identity and belong to a value", "[tape]") {
   const auto y = named("gate", x), z = exp(x);
   CHECK(y.slot() == x.slot());
   CHECK(tape.size() == 2);
-  CHECK(tape.name_of(x.slot()) == "gate");
-  CHECK(tape.name_of(z.slot()).empty());
+  CHECK(tape.recording().name_of(x.slot()) == "gate");
+  CHECK(tape.recording().name_of(z.slot()).empty());
   const auto mark = tape.mark();
   tape.name(z, "late");
   named("gate", z);
@@ -536,7 +609,7 @@ TEST_CASE("names are the identity and belong to a value", "[tape]") {
   CHECK(tape.find("nothing").empty());
   tape.rewind(mark);
   CHECK(tape.find("gate").size() == 1);
-  CHECK(tape.name_of(z.slot()).empty());
+  CHECK(tape.recording().name_of(z.slot()).empty());
 }
 
 // Memory and depth.
@@ -549,7 +622,7 @@ TEST_CASE("the second training step allocates nothing", "[tape]") {
   const auto step = [&] {
     tape.clear();
     const auto x = tape.constant(input);
-    const std::span<Handle> outputs = tape.list<Handle>(6);
+    const std::span<Handle> outputs = tape.recording().list<Handle>(6);
     auto c = tape.constant(Shape{5, 3}, 0);
     for (std::size_t t = 0; t < outputs.size(); ++t) {
       const auto z = linear(select(x, 0, static_cast<Index>(t)), tape.parameter(w), tape.parameter(b));
@@ -621,7 +694,7 @@ TEST_CASE("slices of a sequence cost as much as the sequence", "[tape]") {
   const std::size_t length = 50'000, width = 8;
   Tape<double> tape;
   const auto x = tape.variable(full<double>({length, width}, 0.5));
-  const std::span<Handle> slices = tape.list<Handle>(length);
+  const std::span<Handle> slices = tape.recording().list<Handle>(length);
   for (std::size_t t = 0; t < length; ++t) slices[t] = square(select(x, 0, static_cast<Index>(t)));
   const std::size_t before = tape.size();
   const auto loss = sum(stack(std::span<const Handle>(slices), 0));

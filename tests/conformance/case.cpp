@@ -92,7 +92,7 @@ std::vector<Variable<double>> compare_gradients(Variable<double> total, std::spa
                                                 std::span<const std::string> names, const Case& c,
                                                 const std::string& pointer, Tolerance allowed, Findings& findings) {
   Tape<double>& tape = total.tape();
-  const bool differentiable = tape.slot(total.slot()).needs_gradient;
+  const bool differentiable = total.needs_gradient();
   if (differentiable) tape.backward(total);
   const std::vector<Variable<double>> gradients = grad(total, inputs);
   for (std::size_t k = 0; k < inputs.size(); ++k) {

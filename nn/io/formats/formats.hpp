@@ -30,8 +30,8 @@ struct Output {
 /// What is to be read.
 struct Input {
   std::string_view bytes;
-  std::string who;     ///< "load (nam)"
-  std::string source;  ///< the file, or ""
+  std::string who;          ///< "load (nam)"
+  std::string source = {};  ///< the file, or ""
   std::optional<Dtype> dtype = {};
   std::function<std::string(const std::string& name)> sibling = {};  ///< the bytes of a file beside it
 

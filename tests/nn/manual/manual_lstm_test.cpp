@@ -89,14 +89,14 @@ struct Run {
 };
 
 /// loss = <output, w> + <h_n, wh> + <c_n, wc> + q Σ output², so ℓ = w + 2 q output.
-Run run(const Case& c, Mistake mistake = Mistake::none) {
+Run run(const Case& c, Slip slip = Slip::none) {
   const auto weights = weights_of(c);
   Run result;
   result.forward = lstm_stack_forward(weights, sequence(c, "/input"), state(c, "/h0"), state(c, "/c0"));
   const Array<double> direct =
       sequence(c, "/loss_weights/output") + 2 * c.get<double>("/loss_quadratic") * result.forward.back().h;
   result.backward = lstm_stack_backward(weights, result.forward, direct, c.tensor("/loss_weights/h_n"),
-                                        c.tensor("/loss_weights/c_n"), mistake);
+                                        c.tensor("/loss_weights/c_n"), slip);
   return result;
 }
 
@@ -128,9 +128,9 @@ std::vector<Comparison> gradients(const Case& c, const Run& run) {
 }
 
 /// The names of the gradients that are wrong.
-std::vector<std::string> wrong(const Case& c, Mistake mistake) {
+std::vector<std::string> wrong(const Case& c, Slip slip) {
   std::vector<std::string> result;
-  for (const Comparison& gradient : gradients(c, run(c, mistake)))
+  for (const Comparison& gradient : gradients(c, run(c, slip)))
     if (!agree(gradient.got, gradient.expected)) result.push_back(gradient.what);
   return result;
 }
@@ -163,30 +163,29 @@ TEST_CASE("manual lstm: every mistake is noticed in every case that can show it"
   for (const Case& c : covered_cases()) {
     CAPTURE(c.name());
     const bool one_unit = c.get<std::size_t>("/config/hidden_size") == 1;  // a 1 x 1 block is its own transpose
-    CHECK(!wrong(c, Mistake::sign).empty());
-    CHECK(!wrong(c, Mistake::carry).empty());
-    CHECK(wrong(c, Mistake::transpose).empty() == one_unit);
-    CHECK(!wrong(c, Mistake::candidate).empty());
-    CHECK(wrong(c, Mistake::none).empty());
+    CHECK(!wrong(c, Slip::sign).empty());
+    CHECK(!wrong(c, Slip::carry).empty());
+    CHECK(wrong(c, Slip::transpose).empty() == one_unit);
+    CHECK(!wrong(c, Slip::candidate).empty());
+    CHECK(wrong(c, Slip::none).empty());
   }
 }
 
 TEST_CASE("manual lstm: a mistake spoils what its equation feeds, and nothing else", "[manual][lstm]") {
   SECTION("over one step, a lost carry and a transposed recurrence reach the initial state only") {
     const Case& c = oracle::find("lstm", "lstm_T1");
-    CHECK(wrong(c, Mistake::carry) == Names{"c0_l0"});
-    CHECK(wrong(c, Mistake::transpose) == Names{"h0_l0"});
+    CHECK(wrong(c, Slip::carry) == Names{"c0_l0"});
+    CHECK(wrong(c, Slip::transpose) == Names{"h0_l0"});
   }
   SECTION("a wrong sign at the forget gate does not reach the initial cell over one step") {
     const Case& c = oracle::find("lstm", "lstm_T1");
-    CHECK(wrong(c, Mistake::sign) ==
-          Names{"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "h0_l0", "input"});
+    CHECK(wrong(c, Slip::sign) == Names{"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "h0_l0", "input"});
   }
   SECTION("the candidate slip is in the weights and biases, in the rows of g") {
     const Case& c = oracle::find("lstm", "lstm_layers2");
-    CHECK(wrong(c, Mistake::candidate) == Names{"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0",  //
-                                                "weight_ih_l1", "weight_hh_l1", "bias_ih_l1", "bias_hh_l1"});
-    const Run right = run(c), broken = run(c, Mistake::candidate);
+    CHECK(wrong(c, Slip::candidate) == Names{"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0",  //
+                                             "weight_ih_l1", "weight_hh_l1", "bias_ih_l1", "bias_hh_l1"});
+    const Run right = run(c), broken = run(c, Slip::candidate);
     const std::size_t hidden = c.get<std::size_t>("/config/hidden_size");
     for (std::size_t l = 0; l < layer_count(c); ++l)
       for (std::size_t row = 0; row < 4 * hidden; ++row) {

@@ -242,7 +242,7 @@ TEMPLATE_TEST_CASE("an eps of 0, which would make NaN of a parameter without gra
     for (const double eps : {0.0, vanishes, -1.0, std::nan("")}) CHECK_THROWS_AS(make(eps), ValueError);
     auto optimizer = make(std::is_same_v<T, float> ? 1e-30 : 1e-300);
     optimizer.step();
-    CHECK(p.value()(0) == T(1));
+    CHECK(std::abs(p.value()(0) - T(1)) < T(1e-4));  // AdamW takes its decay off
   };
   check([&](double eps) { return nn::Adam<T>(list, {.eps = eps}); });
   check([&](double eps) { return nn::AdamW<T>(list, {.eps = eps}); });

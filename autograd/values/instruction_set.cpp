@@ -1,4 +1,4 @@
-#include "autograd/kernels/instruction_set.hpp"
+#include "autograd/values/instruction_set.hpp"
 
 namespace autograd {
 

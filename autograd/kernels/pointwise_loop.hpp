@@ -141,8 +141,8 @@ WENGERT_INLINE auto call_dual(const F& f, Memo& memo, const std::array<Lane<R>, 
 
 /// What the gradient of f needs.
 struct Demand {
-  std::size_t dear;    ///< values of each element that are dear to compute
-  std::uint32_t read;  ///< bit k: the values of operand k, where the first `kept` of those are kept
+  std::size_t expensive;  ///< values of each element that are expensive to compute
+  std::uint32_t read;     ///< bit k: the values of operand k, where the first `kept` of those are kept
 };
 
 template <std::size_t N, class F>
@@ -160,7 +160,7 @@ Demand demand_of(const F& f, std::size_t kept) {
   return {memo.calls, read};
 }
 
-/// Where to keep the values of each element that are dear to compute.
+/// Where to keep the values of each element that are expensive to compute.
 struct MemoPlan {
   std::uint32_t operands;  ///< bit k: over operand k
   std::size_t others;      ///< so many in a room of their own
@@ -169,18 +169,18 @@ struct MemoPlan {
 /// For those operands that are `free` to be written over.
 template <std::size_t N, class F>
 MemoPlan memo_plan(const F& f, std::uint32_t free) {
-  const std::size_t dear = demand_of<N>(f, 0).dear;
-  const auto fitting = [dear](std::uint32_t operands) {
-    return std::min({static_cast<std::size_t>(std::popcount(operands)), dear, most_memo_rows});
+  const std::size_t expensive = demand_of<N>(f, 0).expensive;
+  const auto fitting = [expensive](std::uint32_t operands) {
+    return std::min({static_cast<std::size_t>(std::popcount(operands)), expensive, most_memo_rows});
   };
   // What has no place is computed again, unless that is most of it. It may read operands, which are no place then.
-  for (std::uint32_t places = free; 2 * fitting(places) > dear;) {
+  for (std::uint32_t places = free; 2 * fitting(places) > expensive;) {
     const std::size_t kept = fitting(places);
     places &= ~demand_of<N>(f, kept).read;
     if (fitting(places) == kept) return {places, 0};
   }
-  const std::uint32_t places = free & ~demand_of<N>(f, dear).read;
-  return {places, dear - fitting(places)};
+  const std::uint32_t places = free & ~demand_of<N>(f, expensive).read;
+  return {places, expensive - fitting(places)};
 }
 
 /// Where the values lie that the pass backwards wants again.
