@@ -8,12 +8,11 @@
 #include "autograd/apply.hpp"
 #include "autograd/kernels/contiguous_sum.hpp"
 #include "autograd/kernels/log_sum_exp.hpp"
-#include "autograd/kernels/mean.hpp"
 #include "autograd/number_text.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
 #include "autograd/ops/indexing.hpp"
-#include "autograd/ops/reduction.hpp"
+#include "autograd/ops/mean.hpp"
 #include "autograd/ops/selection.hpp"
 #include "autograd/ops/shape.hpp"
 
@@ -22,10 +21,6 @@ namespace autograd {
 using kernels::exp_sum;
 using kernels::ExpSum;
 using kernels::Line;
-
-namespace {
-constexpr double infinity = std::numeric_limits<double>::infinity();
-}
 
 namespace ops {
 
@@ -76,6 +71,7 @@ struct Huber {
 // y = -t max(log(p), -100) - (1 - t) max(log(1 - p), -100),   dp = g (p - t) / max(p (1 - p), 1e-12),
 // dt = g (max(log(1 - p), -100) - max(log(p), -100))
 struct BinaryCrossEntropy {
+  static constexpr double infinity = std::numeric_limits<double>::infinity();
   static constexpr OpInfo info{
       .name = "binary_cross_entropy", .inputs = 2, .vjp_reads = Reads::inputs, .domain = {0.1, 0.9}};
   static auto limited_log(const auto& p) { return clip(log(p), -100, infinity); }
@@ -253,43 +249,6 @@ struct CrossEntropy {
   }
 };
 
-// y = the mean of x where m is not 0, 0 if it is nowhere,   dx = g / count there, 0 elsewhere. m has the leading axes
-// of x, and extents of 1 for the others; it passes no gradient.
-struct MaskedMean {
-  static constexpr OpInfo info{.name = "masked_mean", .inputs = 2, .vjp_reads = Reads::inputs};
-
-  /// How many elements of x a mask of `rows` elements chooses, but at least 1: so the mean of nothing is 0.
-  template <class V>
-  static std::size_t count(const V* m, std::size_t rows, std::size_t size) {
-    const std::size_t chosen = rows - static_cast<std::size_t>(std::count(m, m + rows, V(0)));
-    return rows == 0 ? 1 : std::max<std::size_t>(1, chosen * (size / rows));
-  }
-  Shape infer(Shapes) const { return {}; }
-  template <class V>
-  void forward(const ForwardCall<V>& call) const {
-    const V* const x = call.input(0).data;
-    const V* const m = call.input(1).data;
-    const std::size_t size = call.input(0).size(), rows = call.input(1).size();
-    const std::size_t inner = rows == 0 ? 0 : size / rows;
-    kernels::line_means(
-        count(m, rows, size), 1, [=](std::size_t k, std::size_t) { return x[k]; },
-        [=](auto element, V* total) {
-          *total = kernels::contiguous_sum<V>(rows, [&](std::size_t row) {
-            if (m[row] == V(0)) return V(0);
-            return kernels::contiguous_sum<V>(inner, [&](std::size_t k) { return element(row * inner + k, 0); });
-          });
-        },
-        call.output().data);
-  }
-  template <class T>
-  void vjp(Recorder<T>& call) const {
-    const Variable<T> m = call.input(1);
-    const Shape shape = call.input().shape();
-    const std::size_t chosen = count(m.value().data(), m.shape().elements(), shape.elements());
-    call.add(0, masked(broadcast_to(call.gradient() / static_cast<double>(chosen), shape), m));
-  }
-};
-
 }  // namespace ops
 
 template <class T>
@@ -309,7 +268,7 @@ Variable<T> reduce(Variable<T> losses, Variable<T> mask, Reduction reduction) {
     Shape aligned = leading;
     while (aligned.rank() < shape.rank()) aligned.push_back(1);
     const Variable<T> chosen = reshape(mask, aligned);
-    if (reduction == Reduction::mean) return apply(ops::MaskedMean{}, losses, detach(chosen));
+    if (reduction == Reduction::mean) return masked_mean(losses, chosen);
     const Variable<T> kept = masked(losses, chosen);
     return reduction == Reduction::sum ? sum(kept) : kept;
   });

@@ -1,8 +1,10 @@
 #include "autograd/ops/mean.hpp"
 
 #include "autograd/apply.hpp"
+#include "autograd/error.hpp"
 #include "autograd/kernels/mean.hpp"
 #include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/selection.hpp"
 #include "autograd/ops/shape.hpp"
 
 namespace autograd {
@@ -74,6 +76,43 @@ struct Centered {
   std::string attributes() const { return mean.attributes(); }
 };
 
+// y = the mean of x where m is not 0, 0 if it is nowhere,   dx = g / count there, 0 elsewhere. m has the leading axes
+// of x, and extents of 1 for the others; it passes no gradient.
+struct MaskedMean {
+  static constexpr OpInfo info{.name = "masked_mean", .inputs = 2, .vjp_reads = Reads::inputs};
+
+  /// How many elements of x a mask of `rows` elements chooses, but at least 1: so the mean of nothing is 0.
+  template <class V>
+  static std::size_t count(const V* m, std::size_t rows, std::size_t size) {
+    const std::size_t chosen = rows - static_cast<std::size_t>(std::count(m, m + rows, V(0)));
+    return rows == 0 ? 1 : std::max<std::size_t>(1, chosen * (size / rows));
+  }
+  Shape infer(Shapes) const { return {}; }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const V* const x = call.input(0).data;
+    const V* const m = call.input(1).data;
+    const std::size_t size = call.input(0).size(), rows = call.input(1).size();
+    const std::size_t inner = rows == 0 ? 0 : size / rows;
+    kernels::line_means(
+        count(m, rows, size), 1, [=](std::size_t k, std::size_t) { return x[k]; },
+        [=](auto element, V* total) {
+          *total = kernels::contiguous_sum<V>(rows, [&](std::size_t row) {
+            if (m[row] == V(0)) return V(0);
+            return kernels::contiguous_sum<V>(inner, [&](std::size_t k) { return element(row * inner + k, 0); });
+          });
+        },
+        call.output().data);
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    const Variable<T> m = call.input(1);
+    const Shape shape = call.input().shape();
+    const std::size_t chosen = count(m.value().data(), m.shape().elements(), shape.elements());
+    call.add(0, masked(broadcast_to(call.gradient() / static_cast<double>(chosen), shape), m));
+  }
+};
+
 }  // namespace ops
 
 namespace {
@@ -121,10 +160,22 @@ Variable<T> centered(Variable<T> x, const Axes& axes) {
   return almost - mean_over(almost, mask, true);
 }
 
+template <class T>
+Variable<T> masked_mean(Variable<T> x, Variable<T> mask) {
+  const Shape &shape = x.shape(), &chosen = mask.shape();
+  std::size_t axis = 0;
+  while (axis < shape.rank() && axis < chosen.rank() && shape[axis] == chosen[axis]) ++axis;
+  if (shape.rank() != chosen.rank() || chosen.elements(axis, chosen.rank()) != 1)
+    throw ShapeError("masked_mean: a mask of shape " + to_string(chosen) + " for an array of shape " +
+                     to_string(shape) + "; it must have its leading extents, and 1 for the others");
+  return apply(ops::MaskedMean{}, x, detach(mask));
+}
+
 #define INSTANTIATE(T)                                       \
   template Variable<T> mean(Variable<T>);                    \
   template Variable<T> mean(Variable<T>, const Axes&, bool); \
-  template Variable<T> centered(Variable<T>, const Axes&);
+  template Variable<T> centered(Variable<T>, const Axes&);   \
+  template Variable<T> masked_mean(Variable<T>, Variable<T>);
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

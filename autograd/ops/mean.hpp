@@ -12,4 +12,10 @@ namespace autograd {
 template <class T>
 Variable<T> centered(Variable<T> x, const Axes& axes);
 
+/// The mean of x where the mask is not 0, and 0 if it is nowhere. The mask has as many axes as x, with its leading
+/// extents and 1 for the others, and passes no gradient; what it leaves out may hold anything. Throws ShapeError for
+/// any other mask.
+template <class T>
+Variable<T> masked_mean(Variable<T> x, Variable<T> mask);
+
 }  // namespace autograd

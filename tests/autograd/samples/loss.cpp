@@ -95,12 +95,6 @@ std::vector<RegisteredOp> loss_ops() {
   }
 
   return {
-      {"masked_mean",
-       {{"rows", {{3, 2, 4}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }},
-        {"elements", {{3, 4}, {3, 4}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }}},
-       {{{{3, 4}, {4}},
-         [](auto x) { return reduce(x[0], x[1], Reduction::mean); },
-         "reduce: a mask of shape (4) for losses of shape (3, 4); it must have their leading axes"}}},
       {reduce_info,
        {{"masked mean", {{3, 2, 4}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::mean); }},
         {"masked sum", {{3, 2}, {3, 2}}, [](auto x) { return reduce(x[0], greater(x[1], 0), Reduction::sum); }}},
