@@ -1,5 +1,6 @@
 #include "autograd/ops/mean.hpp"
 
+#include "autograd/all_or_nothing.hpp"
 #include "autograd/apply.hpp"
 #include "autograd/error.hpp"
 #include "autograd/kernels/mean.hpp"
@@ -162,6 +163,7 @@ Variable<T> centered(Variable<T> x, const Axes& axes) {
 
 template <class T>
 Variable<T> masked_mean(Variable<T> x, Variable<T> mask) {
+  common_tape("masked_mean", x, mask);
   const Shape &shape = x.shape(), &chosen = mask.shape();
   std::size_t axis = 0;
   while (axis < shape.rank() && axis < chosen.rank() && shape[axis] == chosen[axis]) ++axis;
