@@ -24,8 +24,8 @@ using Loss = std::function<Variable<double>(Variable<double>)>;
 /// x[t], the states from step 0 on, what the cell names; weights; the derivative d... of each; direct_h[t], the
 /// derivative of the loss with respect to h[t] as the loss reads it.
 ///
-/// Among the parameters weight_ih is Wx, weight_hh Wh, bias_ih bx, bias_hh bh, their sum (or bias) b, peephole_i pi, and
-/// so on; others keep their names, with _ for dots. Where the cell's Description has a gate_order, Wx, Wh and the
+/// Among the parameters weight_ih is Wx, weight_hh Wh, bias_ih bx, bias_hh bh, their sum (or bias) b, peephole_i pi,
+/// and so on; others keep their names, with _ for dots. Where the cell's Description has a gate_order, Wx, Wh and the
 /// biases are there in row blocks as well, Wxi and so on, and Wi is [Whi, Wxi].
 struct Truth {
   std::string cell;
