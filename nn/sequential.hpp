@@ -42,7 +42,8 @@ struct Sequential {
     return std::get<K>(modules);
   }
 
-  /// What goes on from a recurrent module is its output. `dropout` is given in training: it draws the dropout of all modules.
+  /// What goes on from a recurrent module is its output. `dropout` is given in training: it draws the dropout of all
+  /// modules.
   template <class T>
   requires(detail::Layer<Modules, T>&&...) autograd::Variable<T>
   operator()(autograd::Variable<T> x, autograd::Generator* dropout = nullptr) {

@@ -99,7 +99,6 @@ class RecurrentLayers {
     const std::span<State> states = x.tape().recording().template list<State>(count());
     const Variable<T> mask = call.mask && options_.batch_first ? transpose(call.mask, 0, 1) : call.mask;
     if (options_.batch_first) x = transpose(x, 0, 1);
-    const detail::Presence<T> present(x.tape(), call.lengths, mask, x.shape()[0]);
     for (std::size_t k = 0; k < count();) {
       std::array<Variable<T>, 2> sides;
       for (std::size_t direction = 0; direction < options_.directions(); ++direction, ++k) {
@@ -112,7 +111,10 @@ class RecurrentLayers {
         states[k] = result.state;
       }
       const Variable<T> y = options_.bidirectional ? autograd::concat({sides[0], sides[1]}, 2) : sides[0];
-      x = options_.residual ? present.residual(label_, y, x) : y;
+      if (options_.residual)
+        x = detail::Presence<T>(x.tape(), call.lengths, mask, x.shape()[0]).residual(label_, y, x);
+      else
+        x = y;
       if (call.dropout && options_.dropout > 0 && k < count()) x = dropout(x, options_.dropout, *call.dropout);
     }
     if (options_.batch_first) x = transpose(x, 0, 1);
