@@ -28,22 +28,15 @@ struct Moments {
 }  // namespace
 
 template <class T>
-NAdam<T>::NAdam(const Groups& groups) : products_(groups.size(), 1) {
-  for (const auto& [parameters, options] : groups) {
-    this->add_group(parameters, options.learning_rate);
-    detail::check_betas<T>(options);
-    require_not_negative("momentum_decay must not be negative", options.momentum_decay);
-    options_.push_back(options);
-    this->momenta.push_back(options.beta1);
-  }
-  mean_ = this->memory();
-  square_ = this->memory();
+void NAdam<T>::check(const NAdamOptions& options) {
+  detail::check_betas<T>(options);
+  require_not_negative("momentum_decay must not be negative", options.momentum_decay);
 }
 
 template <class T>
 double NAdam<T>::momentum(std::size_t group, std::size_t time) const {
   const double t = static_cast<double>(time);
-  return this->momenta[group] * (1 - 0.5 * std::pow(0.96, t * options_[group].momentum_decay));
+  return this->momenta[group] * (1 - 0.5 * std::pow(0.96, t * this->options_[group].momentum_decay));
 }
 
 template <class T>
@@ -53,7 +46,7 @@ void NAdam<T>::begin_step(std::size_t time) {
 
 template <class T>
 void NAdam<T>::update(typename Optimizer<T>::Update u) {
-  const NAdamOptions& options = options_[u.group];
+  const NAdamOptions& options = this->options_[u.group];
   const double now = momentum(u.group, u.time), next = momentum(u.group, u.time + 1), product = products_[u.group];
   const double rate = this->learning_rates[u.group];
   const T of_gradient(rate * (1 - now) / (1 - product)), of_mean(rate * next / (1 - product * next));
@@ -70,20 +63,13 @@ void NAdam<T>::update(typename Optimizer<T>::Update u) {
 }
 
 template <class T>
-RAdam<T>::RAdam(const Groups& groups) {
-  for (const auto& [parameters, options] : groups) {
-    this->add_group(parameters, options.learning_rate);
-    detail::check_betas<T>(options);
-    options_.push_back(options);
-    this->momenta.push_back(options.beta1);
-  }
-  mean_ = this->memory();
-  square_ = this->memory();
+void RAdam<T>::check(const RAdamOptions& options) {
+  detail::check_betas<T>(options);
 }
 
 template <class T>
 void RAdam<T>::update(typename Optimizer<T>::Update u) {
-  const RAdamOptions& options = options_[u.group];
+  const RAdamOptions& options = this->options_[u.group];
   const double t = static_cast<double>(u.time), power = std::pow(options.beta2, t), first = this->momenta[u.group];
   const double longest = 2 / (1 - options.beta2) - 1, length = longest - 2 * t * power / (1 - power);
   const bool rectified = length > 5;
@@ -102,20 +88,13 @@ void RAdam<T>::update(typename Optimizer<T>::Update u) {
 }
 
 template <class T>
-Adamax<T>::Adamax(const Groups& groups) {
-  for (const auto& [parameters, options] : groups) {
-    this->add_group(parameters, options.learning_rate);
-    detail::check_betas<T>(options);
-    options_.push_back(options);
-    this->momenta.push_back(options.beta1);
-  }
-  mean_ = this->memory();
-  largest_ = this->memory();
+void Adamax<T>::check(const AdamaxOptions& options) {
+  detail::check_betas<T>(options);
 }
 
 template <class T>
 void Adamax<T>::update(typename Optimizer<T>::Update u) {
-  const AdamaxOptions& options = options_[u.group];
+  const AdamaxOptions& options = this->options_[u.group];
   const double first = this->momenta[u.group];
   const T rate(this->learning_rates[u.group] / (1 - std::pow(first, static_cast<double>(u.time))));
   const T sign = detail::direction<T>(options), decay(options.weight_decay), eps(options.eps);
@@ -131,23 +110,25 @@ void Adamax<T>::update(typename Optimizer<T>::Update u) {
 }
 
 template <class T>
-Adagrad<T>::Adagrad(const Groups& groups) {
-  for (const auto& [parameters, options] : groups) {
-    this->add_group(parameters, options.learning_rate);
-    require_not_negative("lr_decay must not be negative", options.lr_decay);
-    require_not_negative("weight_decay must not be negative", options.weight_decay);
-    require_not_negative("initial_accumulator_value must not be negative", options.initial_accumulator_value);
-    detail::require_eps<T>(options.eps);
-    options_.push_back(options);
-    std::size_t size = square_.size();
-    for (const Parameter<T>* parameter : parameters) size += parameter->size();
-    square_.resize(size, static_cast<T>(options.initial_accumulator_value));
-  }
+void Adagrad<T>::check(const AdagradOptions& options) {
+  require_not_negative("lr_decay must not be negative", options.lr_decay);
+  require_not_negative("weight_decay must not be negative", options.weight_decay);
+  require_not_negative("initial_accumulator_value must not be negative", options.initial_accumulator_value);
+  detail::require_eps<T>(options.eps);
+}
+
+template <class T>
+std::vector<T> Adagrad<T>::initial() const {
+  std::vector<T> square;
+  for (std::size_t k = 0; k < this->parameters().size(); ++k)
+    square.resize(square.size() + this->parameters()[k]->size(),
+                  static_cast<T>(this->options_[this->groups_[k]].initial_accumulator_value));
+  return square;
 }
 
 template <class T>
 void Adagrad<T>::update(typename Optimizer<T>::Update u) {
-  const AdagradOptions& options = options_[u.group];
+  const AdagradOptions& options = this->options_[u.group];
   const T rate(this->learning_rates[u.group] / (1 + static_cast<double>(u.time - 1) * options.lr_decay));
   const T sign = detail::direction<T>(options), decay(options.weight_decay), eps(options.eps);
   T* const square = square_.data() + u.first;
@@ -159,21 +140,15 @@ void Adagrad<T>::update(typename Optimizer<T>::Update u) {
 }
 
 template <class T>
-Adadelta<T>::Adadelta(const Groups& groups) {
-  for (const auto& [parameters, options] : groups) {
-    this->add_group(parameters, options.learning_rate);
-    require_rate("rho must be in [0, 1)", options.rho);
-    detail::require_eps<T>(options.eps);
-    require_not_negative("weight_decay must not be negative", options.weight_decay);
-    options_.push_back(options);
-  }
-  square_ = this->memory();
-  moved_ = this->memory();
+void Adadelta<T>::check(const AdadeltaOptions& options) {
+  require_rate("rho must be in [0, 1)", options.rho);
+  detail::require_eps<T>(options.eps);
+  require_not_negative("weight_decay must not be negative", options.weight_decay);
 }
 
 template <class T>
 void Adadelta<T>::update(typename Optimizer<T>::Update u) {
-  const AdadeltaOptions& options = options_[u.group];
+  const AdadeltaOptions& options = this->options_[u.group];
   const T sign = detail::direction<T>(options), decay(options.weight_decay), eps(options.eps);
   const T rho(options.rho), fresh(1 - options.rho);
   T* const square = square_.data() + u.first;

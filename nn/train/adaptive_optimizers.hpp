@@ -21,16 +21,12 @@ struct NAdamOptions {
 ///   d = sqrt(v / (1 - beta2^t)) + eps
 ///   p -= learning_rate ((1 - mu_t) / (1 - P) g + mu_{t+1} / (1 - P mu_{t+1}) m) / d
 template <class T>
-class NAdam final : public Optimizer<T> {
+class NAdam final : public GroupedOptimizer<NAdam<T>, T, NAdamOptions> {
  public:
-  using Groups = std::vector<ParameterGroup<T, NAdamOptions>>;
+  using GroupedOptimizer<NAdam<T>, T, NAdamOptions>::GroupedOptimizer;
 
   /// Throws ValueError for a number that is negative or not finite, or a beta >= 1.
-  explicit NAdam(const Groups& groups);
-  explicit NAdam(std::vector<Parameter<T>*> parameters, const NAdamOptions& options = {})
-      : NAdam(Groups{{std::move(parameters), options}}) {}
-  template <Module M>
-  explicit NAdam(M& module, const NAdamOptions& options = {}) : NAdam(nn::parameters<T>(module), options) {}
+  static void check(const NAdamOptions& options);
 
   static void visit_state(auto& self, auto&& visitor) {
     Optimizer<T>::visit_steps(self, visitor);
@@ -43,9 +39,8 @@ class NAdam final : public Optimizer<T> {
   void begin_step(std::size_t time) override;
   void update(typename Optimizer<T>::Update u) override;
 
-  std::vector<NAdamOptions> options_;
-  std::vector<double> products_;  ///< P of each group
-  std::vector<T> mean_, square_;
+  std::vector<double> products_ = std::vector<double>(this->options_.size(), 1);  ///< P of each group
+  std::vector<T> mean_ = this->memory(), square_ = this->memory();
 
   double momentum(std::size_t group, std::size_t time) const;
 };
@@ -65,16 +60,12 @@ struct RAdamOptions {
 ///   c = sqrt((r_t - 4) (r_t - 2) r_inf / ((r_inf - 4) (r_inf - 2) r_t))
 ///   p -= learning_rate / (1 - beta1^t) m,          times  c sqrt(1 - beta2^t) / (sqrt(v) + eps)  where r_t > 5
 template <class T>
-class RAdam final : public Optimizer<T> {
+class RAdam final : public GroupedOptimizer<RAdam<T>, T, RAdamOptions> {
  public:
-  using Groups = std::vector<ParameterGroup<T, RAdamOptions>>;
+  using GroupedOptimizer<RAdam<T>, T, RAdamOptions>::GroupedOptimizer;
 
   /// Throws ValueError for a number that is negative or not finite, or a beta >= 1.
-  explicit RAdam(const Groups& groups);
-  explicit RAdam(std::vector<Parameter<T>*> parameters, const RAdamOptions& options = {})
-      : RAdam(Groups{{std::move(parameters), options}}) {}
-  template <Module M>
-  explicit RAdam(M& module, const RAdamOptions& options = {}) : RAdam(nn::parameters<T>(module), options) {}
+  static void check(const RAdamOptions& options);
 
   static void visit_state(auto& self, auto&& visitor) {
     Optimizer<T>::visit_steps(self, visitor);
@@ -85,8 +76,7 @@ class RAdam final : public Optimizer<T> {
  private:
   void update(typename Optimizer<T>::Update u) override;
 
-  std::vector<RAdamOptions> options_;
-  std::vector<T> mean_, square_;
+  std::vector<T> mean_ = this->memory(), square_ = this->memory();
 };
 
 struct AdamaxOptions {
@@ -103,16 +93,12 @@ struct AdamaxOptions {
 ///   u = max(beta2 u', |g| + eps)
 ///   p -= learning_rate / (1 - beta1^t) m / u
 template <class T>
-class Adamax final : public Optimizer<T> {
+class Adamax final : public GroupedOptimizer<Adamax<T>, T, AdamaxOptions> {
  public:
-  using Groups = std::vector<ParameterGroup<T, AdamaxOptions>>;
+  using GroupedOptimizer<Adamax<T>, T, AdamaxOptions>::GroupedOptimizer;
 
   /// Throws ValueError for a number that is negative or not finite, or a beta >= 1.
-  explicit Adamax(const Groups& groups);
-  explicit Adamax(std::vector<Parameter<T>*> parameters, const AdamaxOptions& options = {})
-      : Adamax(Groups{{std::move(parameters), options}}) {}
-  template <Module M>
-  explicit Adamax(M& module, const AdamaxOptions& options = {}) : Adamax(nn::parameters<T>(module), options) {}
+  static void check(const AdamaxOptions& options);
 
   static void visit_state(auto& self, auto&& visitor) {
     Optimizer<T>::visit_steps(self, visitor);
@@ -123,8 +109,7 @@ class Adamax final : public Optimizer<T> {
  private:
   void update(typename Optimizer<T>::Update u) override;
 
-  std::vector<AdamaxOptions> options_;
-  std::vector<T> mean_, largest_;
+  std::vector<T> mean_ = this->memory(), largest_ = this->memory();
 };
 
 struct AdagradOptions {
@@ -142,16 +127,12 @@ struct AdagradOptions {
 ///   s = s' + g²,                                   from initial_accumulator_value
 ///   p -= learning_rate / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps)
 template <class T>
-class Adagrad final : public Optimizer<T> {
+class Adagrad final : public GroupedOptimizer<Adagrad<T>, T, AdagradOptions> {
  public:
-  using Groups = std::vector<ParameterGroup<T, AdagradOptions>>;
+  using GroupedOptimizer<Adagrad<T>, T, AdagradOptions>::GroupedOptimizer;
 
   /// Throws ValueError for a number that is negative or not finite.
-  explicit Adagrad(const Groups& groups);
-  explicit Adagrad(std::vector<Parameter<T>*> parameters, const AdagradOptions& options = {})
-      : Adagrad(Groups{{std::move(parameters), options}}) {}
-  template <Module M>
-  explicit Adagrad(M& module, const AdagradOptions& options = {}) : Adagrad(nn::parameters<T>(module), options) {}
+  static void check(const AdagradOptions& options);
 
   static void visit_state(auto& self, auto&& visitor) {
     Optimizer<T>::visit_steps(self, visitor);
@@ -160,9 +141,9 @@ class Adagrad final : public Optimizer<T> {
 
  private:
   void update(typename Optimizer<T>::Update u) override;
+  std::vector<T> initial() const;
 
-  std::vector<AdagradOptions> options_;
-  std::vector<T> square_;
+  std::vector<T> square_ = initial();
 };
 
 struct AdadeltaOptions {
@@ -181,16 +162,12 @@ struct AdadeltaOptions {
 ///   a = rho a' + (1 - rho) d²
 ///   p -= learning_rate d
 template <class T>
-class Adadelta final : public Optimizer<T> {
+class Adadelta final : public GroupedOptimizer<Adadelta<T>, T, AdadeltaOptions> {
  public:
-  using Groups = std::vector<ParameterGroup<T, AdadeltaOptions>>;
+  using GroupedOptimizer<Adadelta<T>, T, AdadeltaOptions>::GroupedOptimizer;
 
   /// Throws ValueError for a number that is negative or not finite, or rho >= 1.
-  explicit Adadelta(const Groups& groups);
-  explicit Adadelta(std::vector<Parameter<T>*> parameters, const AdadeltaOptions& options = {})
-      : Adadelta(Groups{{std::move(parameters), options}}) {}
-  template <Module M>
-  explicit Adadelta(M& module, const AdadeltaOptions& options = {}) : Adadelta(nn::parameters<T>(module), options) {}
+  static void check(const AdadeltaOptions& options);
 
   static void visit_state(auto& self, auto&& visitor) {
     Optimizer<T>::visit_steps(self, visitor);
@@ -201,8 +178,7 @@ class Adadelta final : public Optimizer<T> {
  private:
   void update(typename Optimizer<T>::Update u) override;
 
-  std::vector<AdadeltaOptions> options_;
-  std::vector<T> square_, moved_;
+  std::vector<T> square_ = this->memory(), moved_ = this->memory();
 };
 
 extern template class NAdam<float>;

@@ -124,26 +124,17 @@ std::vector<T> Optimizer<T>::memory(bool wanted) const {
 }
 
 template <class T>
-SGD<T>::SGD(const Groups& groups) {
-  bool moves = false;
-  for (const auto& [parameters, options] : groups) {
-    this->add_group(parameters, options.learning_rate);
-    require_not_negative("momentum must not be negative", options.momentum);
-    require_not_negative("weight_decay must not be negative", options.weight_decay);
-    if (!std::isfinite(options.dampening)) detail::refuse_option("dampening must be finite", options.dampening);
-    if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
-      detail::refuse_option("nesterov needs a momentum and no dampening", options.dampening);
-    moves |= options.momentum != 0;
-    options_.push_back(options);
-    this->momenta.push_back(options.momentum);
-  }
-  velocity_ = this->memory(moves);
-  if (!moves) this->momenta.clear();
+void SGD<T>::check(const SGDOptions& options) {
+  require_not_negative("momentum must not be negative", options.momentum);
+  require_not_negative("weight_decay must not be negative", options.weight_decay);
+  if (!std::isfinite(options.dampening)) detail::refuse_option("dampening must be finite", options.dampening);
+  if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
+    detail::refuse_option("nesterov needs a momentum and no dampening", options.dampening);
 }
 
 template <class T>
 void SGD<T>::update(typename Optimizer<T>::Update u) {
-  const SGDOptions& options = options_[u.group];
+  const SGDOptions& options = this->options_[u.group];
   const T sign = detail::direction<T>(options), decay(options.weight_decay);
   const T momentum(velocity_.empty() ? 0 : this->momenta[u.group]);
   if (momentum == 0) {
@@ -161,28 +152,16 @@ void SGD<T>::update(typename Optimizer<T>::Update u) {
 }
 
 template <class T>
-RMSProp<T>::RMSProp(const Groups& groups) {
-  bool centered = false, moves = false;
-  for (const auto& [parameters, options] : groups) {
-    this->add_group(parameters, options.learning_rate);
-    require_rate("alpha must be in [0, 1)", options.alpha);
-    detail::require_eps<T>(options.eps);
-    require_not_negative("weight_decay must not be negative", options.weight_decay);
-    require_not_negative("momentum must not be negative", options.momentum);
-    centered |= options.centered;
-    moves |= options.momentum != 0;
-    options_.push_back(options);
-    this->momenta.push_back(options.momentum);
-  }
-  square_ = this->memory();
-  average_ = this->memory(centered);
-  velocity_ = this->memory(moves);
-  if (!moves) this->momenta.clear();
+void RMSProp<T>::check(const RMSPropOptions& options) {
+  require_rate("alpha must be in [0, 1)", options.alpha);
+  detail::require_eps<T>(options.eps);
+  require_not_negative("weight_decay must not be negative", options.weight_decay);
+  require_not_negative("momentum must not be negative", options.momentum);
 }
 
 template <class T>
 void RMSProp<T>::update(typename Optimizer<T>::Update u) {
-  const RMSPropOptions& options = options_[u.group];
+  const RMSPropOptions& options = this->options_[u.group];
   const T sign = detail::direction<T>(options), decay(options.weight_decay), eps(options.eps);
   const T alpha(options.alpha), fresh(1 - options.alpha);
   const T momentum(velocity_.empty() ? 0 : this->momenta[u.group]);
@@ -203,25 +182,25 @@ void RMSProp<T>::update(typename Optimizer<T>::Update u) {
   }
 }
 
-template <class T>
-Adam<T>::Adam(const Groups& groups) {
-  bool amsgrad = false;
-  for (const auto& [parameters, options] : groups) {
-    this->add_group(parameters, options.learning_rate);
-    detail::check_betas<T>(options);
-    require_not_negative("decoupled_weight_decay must not be negative", options.decoupled_weight_decay);
-    amsgrad |= options.amsgrad;
-    options_.push_back(options);
-    this->momenta.push_back(options.beta1);
-  }
-  mean_ = this->memory();
-  square_ = this->memory();
-  largest_ = this->memory(amsgrad);
+namespace {
+
+AdamOptions of_adam(const AdamOptions& options) { return options; }
+AdamOptions of_adam(const AdamWOptions& o) {
+  return {o.learning_rate, o.beta1, o.beta2, o.eps, 0, o.weight_decay, o.amsgrad, o.maximize};
 }
 
-template <class T>
-void Adam<T>::update(typename Optimizer<T>::Update u) {
-  const AdamOptions& options = options_[u.group];
+}  // namespace
+
+template <class T, class Options>
+void AdamOf<T, Options>::check(const Options& given) {
+  const AdamOptions options = of_adam(given);
+  detail::check_betas<T>(options);
+  require_not_negative("decoupled_weight_decay must not be negative", options.decoupled_weight_decay);
+}
+
+template <class T, class Options>
+void AdamOf<T, Options>::update(typename Optimizer<T>::Update u) {
+  const AdamOptions options = of_adam(this->options_[u.group]);
   const double t = static_cast<double>(u.time), first_beta = this->momenta[u.group];
   const T rate(this->learning_rates[u.group] / (1 - std::pow(first_beta, t)));
   const T scale(1 / std::sqrt(1 - std::pow(options.beta2, t)));
@@ -244,11 +223,12 @@ void Adam<T>::update(typename Optimizer<T>::Update u) {
   move([square, largest](std::size_t k) { return largest[k] = std::max(largest[k], square[k]); });
 }
 
-#define INSTANTIATE(T)         \
-  template class Optimizer<T>; \
-  template class SGD<T>;       \
-  template class RMSProp<T>;   \
-  template class Adam<T>;
+#define INSTANTIATE(T)                   \
+  template class Optimizer<T>;           \
+  template class SGD<T>;                 \
+  template class RMSProp<T>;             \
+  template class AdamOf<T, AdamOptions>; \
+  template class AdamOf<T, AdamWOptions>;
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE

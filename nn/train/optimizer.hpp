@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "nn/module.hpp"
@@ -87,6 +88,8 @@ class Optimizer : public Rates {
   virtual void begin_step(std::size_t /*time*/) {}
   virtual void update(Update update) = 0;
 
+  std::vector<std::size_t> groups_;  ///< of each parameter
+
  private:
   void check_rates() const;
   void check_shapes() const;
@@ -94,9 +97,42 @@ class Optimizer : public Rates {
 
   std::vector<Parameter<T>*> parameters_;
   std::unordered_set<const Parameter<T>*> held_;  ///< the same, to be looked up
-  std::vector<std::size_t> groups_;               ///< of each parameter
   std::vector<autograd::Shape> shapes_;           ///< the same: what is remembered of a parameter has it, too
   std::size_t time_ = 0, skipped_ = 0;
+};
+
+/// Parameters in groups, each with options of its own: what every optimizer, `Self`, begins with.
+template <class Self, class T, class Options>
+class GroupedOptimizer : public Optimizer<T> {
+ public:
+  using Groups = std::vector<ParameterGroup<T, Options>>;
+
+  /// Throws ValueError for a learning rate that is negative or not finite, a parameter that is there twice, and options
+  /// that Self::check() refuses.
+  explicit GroupedOptimizer(const Groups& groups) {
+    for (const auto& [parameters, options] : groups) {
+      this->add_group(parameters, options.learning_rate);
+      Self::check(options);
+      options_.push_back(options);
+      if constexpr (requires { &Options::beta1; }) this->momenta.push_back(options.beta1);
+    }
+    if constexpr (requires { &Options::momentum; })
+      if (any(&Options::momentum))
+        for (const Options& options : options_) this->momenta.push_back(options.momentum);
+  }
+  explicit GroupedOptimizer(std::vector<Parameter<T>*> parameters, const Options& options = {})
+      : GroupedOptimizer(Groups{{std::move(parameters), options}}) {}
+  template <Module M>
+  explicit GroupedOptimizer(M& module, const Options& options = {})
+      : GroupedOptimizer(nn::parameters<T>(module), options) {}
+
+ protected:
+  /// Whether some group has an option that is true, or not 0.
+  bool any(auto Options::*option) const {
+    return std::any_of(options_.begin(), options_.end(), [&](const Options& o) { return o.*option != 0; });
+  }
+
+  std::vector<Options> options_;  ///< of each group
 };
 
 struct SGDOptions {
@@ -116,16 +152,12 @@ struct SGDOptions {
 ///
 /// A group whose momentum is 0 moves by p -= learning_rate g, and its dampening means nothing.
 template <class T>
-class SGD final : public Optimizer<T> {
+class SGD final : public GroupedOptimizer<SGD<T>, T, SGDOptions> {
  public:
-  using Groups = std::vector<ParameterGroup<T, SGDOptions>>;
+  using GroupedOptimizer<SGD<T>, T, SGDOptions>::GroupedOptimizer;
 
   /// Throws ValueError for a number that is negative or not finite, or nesterov without momentum or with dampening.
-  explicit SGD(const Groups& groups);
-  explicit SGD(std::vector<Parameter<T>*> parameters, const SGDOptions& options = {})
-      : SGD(Groups{{std::move(parameters), options}}) {}
-  template <Module M>
-  explicit SGD(M& module, const SGDOptions& options = {}) : SGD(nn::parameters<T>(module), options) {}
+  static void check(const SGDOptions& options);
 
   static void visit_state(auto& self, auto&& visitor) {
     Optimizer<T>::visit_steps(self, visitor);
@@ -135,8 +167,7 @@ class SGD final : public Optimizer<T> {
  private:
   void update(typename Optimizer<T>::Update u) override;
 
-  std::vector<SGDOptions> options_;
-  std::vector<T> velocity_;
+  std::vector<T> velocity_ = this->memory(!this->momenta.empty());
 };
 
 struct RMSPropOptions {
@@ -158,16 +189,12 @@ struct RMSPropOptions {
 ///   b = momentum b' + u
 ///   p -= learning_rate b
 template <class T>
-class RMSProp final : public Optimizer<T> {
+class RMSProp final : public GroupedOptimizer<RMSProp<T>, T, RMSPropOptions> {
  public:
-  using Groups = std::vector<ParameterGroup<T, RMSPropOptions>>;
+  using GroupedOptimizer<RMSProp<T>, T, RMSPropOptions>::GroupedOptimizer;
 
   /// Throws ValueError for a number that is negative or not finite, or alpha >= 1.
-  explicit RMSProp(const Groups& groups);
-  explicit RMSProp(std::vector<Parameter<T>*> parameters, const RMSPropOptions& options = {})
-      : RMSProp(Groups{{std::move(parameters), options}}) {}
-  template <Module M>
-  explicit RMSProp(M& module, const RMSPropOptions& options = {}) : RMSProp(nn::parameters<T>(module), options) {}
+  static void check(const RMSPropOptions& options);
 
   static void visit_state(auto& self, auto&& visitor) {
     Optimizer<T>::visit_steps(self, visitor);
@@ -179,8 +206,9 @@ class RMSProp final : public Optimizer<T> {
  private:
   void update(typename Optimizer<T>::Update u) override;
 
-  std::vector<RMSPropOptions> options_;
-  std::vector<T> square_, average_, velocity_;
+  std::vector<T> square_ = this->memory();
+  std::vector<T> average_ = this->memory(this->any(&RMSPropOptions::centered));
+  std::vector<T> velocity_ = this->memory(!this->momenta.empty());
 };
 
 struct AdamOptions {
@@ -194,6 +222,16 @@ struct AdamOptions {
   bool maximize = false;
 };
 
+struct AdamWOptions {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 1e-2;  ///< decoupled
+  bool amsgrad = false;
+  bool maximize = false;
+};
+
 /// Adam (Kingma and Ba 2015), at step t; decoupled weight decay: Loshchilov and Hutter 2019; AMSGrad: Reddi, Kale and
 /// Kumar 2018.
 ///
@@ -202,17 +240,13 @@ struct AdamOptions {
 ///   m = beta1 m' + (1 - beta1) g
 ///   v = beta2 v' + (1 - beta2) g²,                 and with amsgrad  w = max(w', v), otherwise  w = v
 ///   p -= learning_rate / (1 - beta1^t) m / (sqrt(w) / sqrt(1 - beta2^t) + eps)
-template <class T>
-class Adam : public Optimizer<T> {
+template <class T, class Options>
+class AdamOf : public GroupedOptimizer<AdamOf<T, Options>, T, Options> {
  public:
-  using Groups = std::vector<ParameterGroup<T, AdamOptions>>;
+  using GroupedOptimizer<AdamOf<T, Options>, T, Options>::GroupedOptimizer;
 
   /// Throws ValueError for a number that is negative or not finite, or a beta >= 1.
-  explicit Adam(const Groups& groups);
-  explicit Adam(std::vector<Parameter<T>*> parameters, const AdamOptions& options = {})
-      : Adam(Groups{{std::move(parameters), options}}) {}
-  template <Module M>
-  explicit Adam(M& module, const AdamOptions& options = {}) : Adam(nn::parameters<T>(module), options) {}
+  static void check(const Options& options);
 
   static void visit_state(auto& self, auto&& visitor) {
     Optimizer<T>::visit_steps(self, visitor);
@@ -224,41 +258,15 @@ class Adam : public Optimizer<T> {
  private:
   void update(typename Optimizer<T>::Update u) override;
 
-  std::vector<AdamOptions> options_;
-  std::vector<T> mean_, square_, largest_;
+  std::vector<T> mean_ = this->memory(), square_ = this->memory();
+  std::vector<T> largest_ = this->memory(this->any(&Options::amsgrad));
 };
 
-struct AdamWOptions {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double eps = 1e-8;
-  double weight_decay = 1e-2;  ///< decoupled
-  bool amsgrad = false;
-  bool maximize = false;
-};
-
+template <class T>
+using Adam = AdamOf<T, AdamOptions>;
 /// Adam, with weight_decay as the decoupled one.
 template <class T>
-class AdamW final : public Adam<T> {
- public:
-  using Groups = std::vector<ParameterGroup<T, AdamWOptions>>;
-
-  explicit AdamW(const Groups& groups) : Adam<T>(of_adam(groups)) {}
-  explicit AdamW(std::vector<Parameter<T>*> parameters, const AdamWOptions& options = {})
-      : AdamW(Groups{{std::move(parameters), options}}) {}
-  template <Module M>
-  explicit AdamW(M& module, const AdamWOptions& options = {}) : AdamW(nn::parameters<T>(module), options) {}
-
- private:
-  static typename Adam<T>::Groups of_adam(const Groups& groups) {
-    typename Adam<T>::Groups result;
-    for (const auto& [parameters, o] : groups)
-      result.push_back(
-          {parameters, {o.learning_rate, o.beta1, o.beta2, o.eps, 0, o.weight_decay, o.amsgrad, o.maximize}});
-    return result;
-  }
-};
+using AdamW = AdamOf<T, AdamWOptions>;
 
 extern template class Optimizer<float>;
 extern template class Optimizer<double>;
@@ -266,7 +274,9 @@ extern template class SGD<float>;
 extern template class SGD<double>;
 extern template class RMSProp<float>;
 extern template class RMSProp<double>;
-extern template class Adam<float>;
-extern template class Adam<double>;
+extern template class AdamOf<float, AdamOptions>;
+extern template class AdamOf<double, AdamOptions>;
+extern template class AdamOf<float, AdamWOptions>;
+extern template class AdamOf<double, AdamWOptions>;
 
 }  // namespace nn
