@@ -60,6 +60,7 @@ class Parameter {
     if (this == &other) return *this;
     return state_ && shape() == other.shape() ? copy(other) : replace(Parameter(other));
   }
+  // NOLINTNEXTLINE(performance-noexcept-move-constructor): a sweep that is under way refuses it
   Parameter& operator=(Parameter&& other) {
     if (this == &other) return *this;
     return state_ && shape() == other.shape() ? copy(other) : replace(std::move(other));

@@ -86,6 +86,19 @@ template <class T>
 inline constexpr bool is_operand<Donated<T>> = true;
 template <class T>
 inline constexpr bool is_operand<Block<T>> = true;
+template <class X>
+inline constexpr bool is_parameter = false;
+template <class T>
+inline constexpr bool is_parameter<Parameter<T>> = true;
+
+/// An operand as it is, a Parameter on the tape of x.
+template <class T, class X>
+decltype(auto) operand_beside(const Block<T>& x, X& operand) {
+  if constexpr (is_parameter<X>)
+    return beside(x.source, operand, "pointwise");
+  else
+    return (operand);
+}
 
 /// Where the columns of an operand lie in its slot, against the common shape; false where no layout reaches it.
 bool find_layout(const Shape& shape, std::size_t start, std::size_t columns, const Shape& common,
@@ -280,6 +293,13 @@ struct PointwiseFunction {
     return call<T>(std::array<Block<T>, 1 + sizeof...(Rest)>{Block<T>(first), Block<T>(rest)...});
   }
 
+  /// The same with Parameters, which are on the tape of the first operand.
+  template <class First, class... Rest>
+  requires(detail::is_operand<First> && (detail::is_parameter<std::remove_reference_t<Rest>> || ...)) auto operator()(
+      const First& first, Rest&&... rest) const {
+    return (*this)(first, detail::operand_beside(Block(first), rest)...);
+  }
+
   /// Inside another pointwise function it is just f.
   template <class First, class... Rest>
   requires(kernels::is_lane<First>) WENGERT_INLINE auto operator()(const First& first, const Rest&... rest) const {
@@ -345,6 +365,7 @@ struct PointwiseFunction {
             (operands[k].columns > 0 && operands[k].start != rule.plan->layouts[k].offset))
           return false;
       if constexpr (!std::is_empty_v<F>)
+        // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): where only padding differs, a plan is made anew
         if (std::memcmp(&rule.f, &f, sizeof(F)) != 0) return false;
       return rule.plan->shares_alike(ids);
     };

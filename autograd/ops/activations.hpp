@@ -81,6 +81,10 @@ WENGERT_INLINE auto prelu(const X& x, const S& slope) {
   return together(
       "prelu", [&] { return where(greater(x, 0), x, slope * x); }, x, slope);
 }
+template <class T>
+Variable<T> prelu(Variable<T> x, Parameter<T>& slope) {
+  return prelu(x, beside(x, slope, "prelu"));
+}
 /// x where x > 0, alpha (exp(x) - 1) elsewhere.
 WENGERT_INLINE auto elu(const Value auto& x, double alpha = 1) { return detail::call(ops::Elu{alpha}, x); }
 /// x where x > 0, alpha (exp(x / alpha) - 1) elsewhere: continuously differentiable for every alpha.

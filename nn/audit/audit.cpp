@@ -18,7 +18,6 @@ namespace {
 using detail::agree;
 using detail::compare;
 using detail::Compared;
-using detail::rounding;
 
 constexpr double eps = std::numeric_limits<double>::epsilon();
 

@@ -240,7 +240,7 @@ class Parser {
     const std::size_t begin = at_;
     if (take("-")) {
       if (++depth_ > deepest) error("more than " + std::to_string(deepest) + " signs in a row", at_);
-      const Formula result = at({Kind::negate, {unary()}}, begin);
+      Formula result = at({Kind::negate, {unary()}}, begin);
       --depth_;
       return result;
     }
@@ -281,7 +281,7 @@ class Parser {
     const std::size_t begin = at_;
     if (digit()) return at(*number(literal()), begin);
     if (take("(")) {
-      const Formula inside = sum();
+      Formula inside = sum();
       if (!take(")")) fail("+, -, *, /, @ or )");
       return inside;
     }

@@ -316,7 +316,7 @@ class Maker {
     };
     for (const auto& [text_of_lack, other] : lacking(e, 2)) add(text_of_lack + " here", place, other);
     // Another gate: the letter of a gate in the place of this one's.
-    const std::size_t letter = text.size() ? text.find_last_of(vocabulary_.gates) : std::string::npos;
+    const std::size_t letter = text.empty() ? std::string::npos : text.find_last_of(vocabulary_.gates);
     if (letter != std::string::npos && letter + 1 == text.size())
       for (const char gate : vocabulary_.gates) {
         std::string other = text;

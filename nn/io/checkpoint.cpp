@@ -187,7 +187,7 @@ Records records_of(std::string_view file, const std::string& source) {
     if (std::string_view("biufds").find(static_cast<char>(record.code)) == std::string_view::npos)
       fail("an unknown type");
     if (rank > Shape::max_rank) fail("more than " + std::to_string(Shape::max_rank) + " axes");
-    need(8 * rank);
+    need(std::size_t{8} * rank);
     std::size_t bytes = size_of(record.code);
     for (unsigned char axis = 0; axis < rank; ++axis, at += 8) {
       const auto extent = number_at<std::uint64_t>(file, at);

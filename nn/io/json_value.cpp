@@ -33,7 +33,7 @@ const char* stored(Arena& arena, const std::string& text) {
   const auto length = static_cast<std::uint32_t>(text.size());
   auto* const to = static_cast<char*>(arena.allocate(sizeof length + text.size(), 1));
   std::memcpy(to, &length, sizeof length);
-  std::memcpy(to + sizeof length, text.data(), text.size());
+  std::copy(text.begin(), text.end(), to + sizeof length);
   return to + sizeof length;
 }
 
@@ -384,7 +384,7 @@ JsonNode JsonNode::find(const std::string& key) const {
 
 JsonNode JsonNode::at(const std::string& key) const {
   if (value_ && !is(JsonValue::Kind::object, "an object")) return find(key);
-  const JsonNode found = find(key);
+  JsonNode found = find(key);
   if (value_ && !found) problem('"' + shown(key) + "\" is missing");
   return found;
 }

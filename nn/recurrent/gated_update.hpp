@@ -30,14 +30,15 @@ class GatedUpdate {
   constexpr explicit GatedUpdate(Equations equations)
       : equations_(equations), fused_(autograd::pointwise(equations(Sigmoid{}, Tanh{}, Tanh{}))) {}
 
-  /// What the equations give: a Variable, or an array of them. Operands may be Blocks.
+  /// What the equations give: a Variable, or an array of them. Operands may be Blocks, all but the first Parameters.
   template <class First, class... Rest>
-  auto operator()(const Nonlinearities& f, const First& first, const Rest&... rest) const {
+  auto operator()(const Nonlinearities& f, const First& first, Rest&&... rest) const {
     using T = typename First::value_type;
     using Result = decltype(fused_(first, rest...));
     if (f == Nonlinearities{}) return fused_(first, rest...);
-    const auto result =
-        equations_(Chosen{f.gate}, Chosen{f.candidate}, Chosen{f.hidden})(Variable<T>(first), Variable<T>(rest)...);
+    const autograd::Block<T> block(first);
+    const auto result = equations_(Chosen{f.gate}, Chosen{f.candidate}, Chosen{f.hidden})(
+        Variable<T>(first), Variable<T>(autograd::detail::operand_beside(block, rest))...);
     if constexpr (std::is_same_v<Result, Variable<T>>)
       return result;
     else

@@ -1,7 +1,6 @@
 // GRUCell: the gated recurrent unit.
 #pragma once
 
-#include "nn/description.hpp"
 #include "nn/recurrent/gated_update.hpp"
 #include "nn/recurrent/layers.hpp"
 #include "nn/recurrent/recurrent_weights.hpp"
@@ -43,15 +42,7 @@ struct GRUCell : RecurrentWeights<T> {
   Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(project(x), h); }
   Variable<T> zero_state(Tape<T>& tape, std::size_t batch) const { return this->zeros(tape, batch); }
 
-  Description describe() const {
-    Description description{"GRUCell",
-                            {{"input_size", this->input_size()},
-                             {"hidden_size", this->hidden_size()},
-                             {"gate_order", "rzn"},
-                             {"reset_after", true}}};
-    add_to(description, this->nonlinearities);
-    return description;
-  }
+  Description describe() const { return this->described("GRUCell", "rzn", {{"reset_after", true}}); }
 };
 
 /// The same with the reset before the product, as first published:  n = tanh(xn + (r h') U_nᵀ + b_n)  with U_n and b_n
@@ -74,15 +65,7 @@ struct GRUResetBeforeCell : RecurrentWeights<T> {
   Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(this->project(x), h); }
   Variable<T> zero_state(Tape<T>& tape, std::size_t batch) const { return this->zeros(tape, batch); }
 
-  Description describe() const {
-    Description description{"GRUCell",
-                            {{"input_size", this->input_size()},
-                             {"hidden_size", this->hidden_size()},
-                             {"gate_order", "rzn"},
-                             {"reset_after", false}}};
-    add_to(description, this->nonlinearities);
-    return description;
-  }
+  Description describe() const { return this->described("GRUCell", "rzn", {{"reset_after", false}}); }
 
  private:
   static constexpr GatedUpdate reset{[](auto gate, auto, auto) {

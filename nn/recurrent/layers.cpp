@@ -8,7 +8,7 @@ using autograd::ShapeError;
 using autograd::ValueError;
 
 std::string check_layers(const char* network, const LayersOptions& options, std::size_t output_size) {
-  const std::string label = options.name.empty() ? network : std::string(network) + " \"" + options.name + "\"";
+  std::string label = options.name.empty() ? network : std::string(network) + " \"" + options.name + "\"";
   if (options.num_layers == 0) throw ValueError(label + ": num_layers must be positive, got 0");
   autograd::extent_product(label.c_str(), options.num_layers, options.directions());
   check_dropout(label, "dropout", options.dropout);

@@ -1,7 +1,6 @@
 // LSTMCell: long short-term memory, written in the ops that any cell can use.
 #pragma once
 
-#include "nn/description.hpp"
 #include "nn/recurrent/gated_update.hpp"
 #include "nn/recurrent/recurrent_weights.hpp"
 
@@ -18,6 +17,16 @@ struct LSTMState {
   }
 
   static LSTMState map(auto&& f, const auto&... states) { return {f(states.h...), f(states.c...)}; }
+};
+
+/// The weights of a cell that carries an LSTMState.
+template <class T>
+struct LSTMWeights : RecurrentWeights<T> {
+  using RecurrentWeights<T>::RecurrentWeights;
+
+  LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const {
+    return LSTMState<T>::zeros(tape, batch, this->output_size(), this->hidden_size());
+  }
 };
 
 inline constexpr GatedUpdate lstm_update([](auto gate, auto candidate, auto hidden) {
@@ -41,7 +50,7 @@ inline constexpr GatedUpdate lstm_update([](auto gate, auto candidate, auto hidd
 ///
 /// with other nonlinearities in the places of σ, the first tanh and the second one, if they are given.
 template <class T>
-struct LSTMCell : RecurrentWeights<T> {
+struct LSTMCell : LSTMWeights<T> {
   std::optional<Parameter<T>> weight_hr;  ///< (P, H)
 
   /// Has every option of a cell. Throws ValueError as RecurrentWeights.
@@ -57,16 +66,7 @@ struct LSTMCell : RecurrentWeights<T> {
 
   LSTMState<T> operator()(Variable<T> x, const LSTMState<T>& state) { return step(this->project(x), state); }
 
-  LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const {
-    return LSTMState<T>::zeros(tape, batch, this->output_size(), this->hidden_size());
-  }
-
-  Description describe() const {
-    Description description{
-        "LSTMCell", {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "ifgo"}}};
-    add_to(description, this->nonlinearities);
-    return description;
-  }
+  Description describe() const { return this->described("LSTMCell", "ifgo"); }
 
   static void visit(auto& self, auto&& visitor) {
     RecurrentWeights<T>::visit(self, visitor);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "nn/recurrent/lstm_cell.hpp"
-#include "nn/recurrent/recurrent_weights.hpp"
 
 namespace nn {
 
@@ -23,13 +22,12 @@ inline constexpr GatedUpdate peephole_lstm_update([](auto gate, auto candidate, 
 ///
 ///   i = σ(zi + p_i c'),  f = σ(zf + p_f c'),  o = σ(zo + p_o c)
 template <class T>
-struct PeepholeLSTMCell : RecurrentWeights<T> {
+struct PeepholeLSTMCell : LSTMWeights<T> {
   Parameter<T> peephole_i, peephole_f, peephole_o;  ///< (H)
 
   /// The peepholes start as the weights do. Has every option but proj_size. Throws ValueError as RecurrentWeights.
   PeepholeLSTMCell(const CellOptions& options, Generator& generator)
-      : RecurrentWeights<T>({.name = "peephole_lstm", .gates = 4, .forget_gate = 1, .hidden = true}, options,
-                            generator) {
+      : LSTMWeights<T>({.name = "peephole_lstm", .gates = 4, .forget_gate = 1, .hidden = true}, options, generator) {
     const std::size_t hidden = options.hidden_size;
     for (Parameter<T>* peephole : {&peephole_i, &peephole_f, &peephole_o})
       *peephole = Parameter<T>(uniform_fan<T>({hidden}, hidden, generator));
@@ -39,22 +37,13 @@ struct PeepholeLSTMCell : RecurrentWeights<T> {
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
     const auto z = linear(state.h, this->weight_hh, donate(projected));
     const auto [zi, zf, zg, zo] = autograd::blocks<4>(donate(z));
-    const auto [h, c] = peephole_lstm_update(this->nonlinearities, zi, zf, zg, zo, state.c, beside(z, peephole_i),
-                                             beside(z, peephole_f), beside(z, peephole_o));
+    const auto [h, c] =
+        peephole_lstm_update(this->nonlinearities, zi, zf, zg, zo, state.c, peephole_i, peephole_f, peephole_o);
     return {h, c};
   }
   LSTMState<T> operator()(Variable<T> x, const LSTMState<T>& state) { return step(this->project(x), state); }
-  LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const {
-    return LSTMState<T>::zeros(tape, batch, this->hidden_size(), this->hidden_size());
-  }
 
-  Description describe() const {
-    Description description{
-        "PeepholeLSTMCell",
-        {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "ifgo"}}};
-    add_to(description, this->nonlinearities);
-    return description;
-  }
+  Description describe() const { return this->described("PeepholeLSTMCell", "ifgo"); }
 
   static void visit(auto& self, auto&& visitor) {
     RecurrentWeights<T>::visit(self, visitor);
@@ -79,10 +68,10 @@ inline constexpr GatedUpdate coupled_lstm_update([](auto gate, auto candidate, a
 ///
 ///   f = 1 - i
 template <class T>
-struct CoupledLSTMCell : RecurrentWeights<T> {
+struct CoupledLSTMCell : LSTMWeights<T> {
   /// Has neither proj_size nor forget_bias. Throws ValueError as RecurrentWeights.
   CoupledLSTMCell(const CellOptions& options, Generator& generator)
-      : RecurrentWeights<T>({.name = "coupled_lstm", .gates = 3, .hidden = true}, options, generator) {}
+      : LSTMWeights<T>({.name = "coupled_lstm", .gates = 3, .hidden = true}, options, generator) {}
 
   /// The next state, from a projected input (batch, 3H), which is donated.
   LSTMState<T> step(Variable<T> projected, const LSTMState<T>& state) {
@@ -92,17 +81,8 @@ struct CoupledLSTMCell : RecurrentWeights<T> {
     return {h, c};
   }
   LSTMState<T> operator()(Variable<T> x, const LSTMState<T>& state) { return step(this->project(x), state); }
-  LSTMState<T> zero_state(Tape<T>& tape, std::size_t batch) const {
-    return LSTMState<T>::zeros(tape, batch, this->hidden_size(), this->hidden_size());
-  }
 
-  Description describe() const {
-    Description description{
-        "CoupledLSTMCell",
-        {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "igo"}}};
-    add_to(description, this->nonlinearities);
-    return description;
-  }
+  Description describe() const { return this->described("CoupledLSTMCell", "igo"); }
 };
 
 }  // namespace nn

@@ -1,7 +1,6 @@
 // MinimalGatedCell: the recurrent cell with a single gate.
 #pragma once
 
-#include "nn/description.hpp"
 #include "nn/recurrent/gated_update.hpp"
 #include "nn/recurrent/recurrent_weights.hpp"
 
@@ -31,13 +30,7 @@ struct MinimalGatedCell : RecurrentWeights<T> {
   Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(this->project(x), h); }
   Variable<T> zero_state(Tape<T>& tape, std::size_t batch) const { return this->zeros(tape, batch); }
 
-  Description describe() const {
-    Description description{
-        "MinimalGatedCell",
-        {{"input_size", this->input_size()}, {"hidden_size", this->hidden_size()}, {"gate_order", "fn"}}};
-    add_to(description, this->nonlinearities);
-    return description;
-  }
+  Description describe() const { return this->described("MinimalGatedCell", "fn"); }
 
  private:
   static constexpr GatedUpdate forget{[](auto gate, auto, auto) {

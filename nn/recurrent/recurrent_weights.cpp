@@ -1,6 +1,7 @@
 #include "nn/recurrent/recurrent_weights.hpp"
 
 #include <string>
+#include <utility>
 
 #include "autograd/error.hpp"
 
@@ -54,6 +55,16 @@ RecurrentWeights<T>::RecurrentWeights(const CellTraits& cell, const CellOptions&
       for (std::size_t k = 0; k < hidden; ++k)
         values(cell.forget_gate * hidden + k) += static_cast<T>(options.forget_bias);
     });
+}
+
+template <class T>
+Description RecurrentWeights<T>::described(const char* type, const char* gate_order,
+                                           std::vector<Attribute> more) const {
+  Description description{type,
+                          {{"input_size", input_size()}, {"hidden_size", hidden_size()}, {"gate_order", gate_order}}};
+  for (Attribute& attribute : more) description.attributes.push_back(std::move(attribute));
+  add_to(description, nonlinearities);
+  return description;
 }
 
 template struct RecurrentWeights<float>;

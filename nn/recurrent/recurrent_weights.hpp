@@ -2,9 +2,11 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/linear_algebra.hpp"
+#include "nn/description.hpp"
 #include "nn/initialize.hpp"
 #include "nn/module.hpp"
 #include "nn/nonlinearity.hpp"
@@ -64,6 +66,10 @@ struct RecurrentWeights {
     if (self.bias_ih) visitor("bias_ih", *self.bias_ih);
     if (self.bias_hh) visitor("bias_hh", *self.bias_hh);
   }
+
+ protected:
+  /// The sizes, the order of the row blocks, what else decides what the weights mean, and the nonlinearities.
+  Description described(const char* type, const char* gate_order, std::vector<Attribute> more = {}) const;
 
  private:
   std::size_t gates_;

@@ -99,13 +99,13 @@ Workers::Workers(std::size_t threads) {
 }
 
 Workers::~Workers() {
-  if (state_->owner != process()) state_.release();
+  if (state_->owner != process()) static_cast<void>(state_.release());
 }
 
 void Workers::run(std::size_t tasks, const std::function<void(std::size_t)>& work) {
   if (state_->owner != process()) {
     auto fresh = std::make_unique<State>(state_->threads.size() + 1);
-    state_.release();  // of its threads there is nothing left to join
+    static_cast<void>(state_.release());  // of its threads there is nothing left to join
     state_ = std::move(fresh);
   }
   State& state = *state_;

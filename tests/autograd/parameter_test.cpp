@@ -10,6 +10,10 @@
 using namespace autograd;
 using namespace autograd::testing;
 
+namespace {
+constexpr auto blend = pointwise([](auto a, auto b, auto c) { return tanh(a * b) + c; });
+}
+
 TEMPLATE_TEST_CASE("a Parameter beside a Variable is that parameter on its tape", "[parameter]", float, double) {
   using T = TestType;
   using V = Variable<T>;
@@ -37,6 +41,9 @@ TEMPLATE_TEST_CASE("a Parameter beside a Variable is that parameter on its tape"
       {[&](V v) { return linear(v, square, v); }, [](V v, V w, V) { return linear(v, w, v); }},
       {[&](V v) { return linear(v, square, donate(exp(v))); },
        [](V v, V w, V) { return linear(v, w, donate(exp(v))); }},
+      {[&](V v) { return prelu(v, row); }, [](V v, V, V b) { return prelu(v, b); }},
+      {[&](V v) { return blend(v, row, exp(v)); }, [](V v, V, V b) { return blend(v, b, exp(v)); }},
+      {[&](V v) { return blend(donate(exp(v)), v, row); }, [](V v, V, V b) { return blend(donate(exp(v)), v, b); }},
       {[&](V v) { return layer_norm(v, row, row); }, [](V v, V, V b) { return layer_norm(v, b, b); }},
   };
   for (const auto& [with_parameters, with_handles] : cases) {
@@ -65,5 +72,7 @@ TEST_CASE("an operand that refers to nothing has no tape for a Parameter", "[par
   const Variable<double> nothing;
   CHECK(error_text<TapeError>([&] { linear(nothing, weight); }).find("linear: ") == 0);
   CHECK(error_text<TapeError>([&] { nothing* weight; }).find("mul: ") == 0);
+  CHECK(error_text<TapeError>([&] { prelu(nothing, weight); }).find("prelu: ") == 0);
+  CHECK(error_text<TapeError>([&] { blend(nothing, weight, weight); }).find("pointwise: ") == 0);
   CHECK_THROWS_AS(beside(nothing, weight), TapeError);
 }

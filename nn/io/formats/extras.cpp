@@ -44,10 +44,10 @@ MetadataValue typed(const Output& output, const std::string& key, const Metadata
     if (!number) refuse("a number, -18.5 say");
     return note.is_text() ? MetadataValue(*number) : note;
   } else if (note.is_text()) {  // from a format that keeps texts alone
-    const MetadataValue object = MetadataValue::json(note.text());
+    MetadataValue object = MetadataValue::json(note.text());
     try {
       if (object.is_object()) {
-        JsonDocument(output.who, "metadata", "{\"metadata\": {\"note\": " + note.text() + "}}");
+        const JsonDocument read(output.who, "metadata", "{\"metadata\": {\"note\": " + note.text() + "}}");
         return object;
       }
     } catch (const autograd::FormatError&) {

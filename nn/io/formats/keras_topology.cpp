@@ -284,7 +284,7 @@ class TopologyReader {
 
   /// The class, if it is one of Keras's own.
   std::string class_of(const JsonNode& node, Options& options) {
-    const std::string type = node.at("class_name").text();
+    std::string type = node.at("class_name").text();
     require_own(node, "a layer", type,
                 [&](const JsonNode& where, const std::string& text) { options.problem(where, text); });
     allow_keys(node, {"class_name", "config", "name", "inbound_nodes", "module", "registered_name", "build_config",

@@ -110,10 +110,10 @@ Tensor tensor_at(const Place& place, const std::string& bytes) {
 
 /// The description as TensorFlow.js writes it, or within "model_config", as converters from Keras do.
 JsonNode topology_of(const JsonNode& root) {
-  const JsonNode topology = root.at("modelTopology");
+  JsonNode topology = root.at("modelTopology");
   allow_keys(topology, {"class_name", "config", "keras_version", "backend", "model_config", "training_config", "module",
                         "registered_name", "build_config", "compile_config"});
-  const JsonNode inner = topology.find("model_config");
+  JsonNode inner = topology.find("model_config");
   if (!inner) return topology;
   allow_keys(inner, {"class_name", "config", "keras_version", "backend", "module", "registered_name", "build_config",
                      "compile_config"});

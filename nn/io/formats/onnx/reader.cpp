@@ -232,6 +232,7 @@ void Graph::evaluate(std::size_t index) {
         throw Refusal("it gives " + quoted(slot->first) + ", which something else gives, too");
       if (k > 0) made = {{}, {}, "output " + std::to_string(k + 1) + " of " + node.label()};
       slot->second.given = true;
+      // NOLINTNEXTLINE(bugprone-use-after-move): the first output comes first, and each further one makes its own
       slot->second.value = std::make_shared<const Value>(std::move(made));
     }
     for (const std::string_view name : node.inputs)
