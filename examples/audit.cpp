@@ -186,12 +186,12 @@ int run(int argc, char** argv) {
   bool json = false, isolated = false, cumulative = false, mutants = false, flow = false;
   app.add_option("file", file, "a derivation, as docs/derivations.md describes, or a JSON file of finished gradients")
       ->required();
-  app.add_option("--cell", cell, "its cell, if the file does not name one");
-  app.add_option("--steps", setup.steps)->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--batch", setup.batch)->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--input", setup.input)->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--hidden", setup.hidden)->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--seed", setup.seed)->capture_default_str();
+  app.add_option("--cell", cell, "its cell, if the file does not name one; lstm if neither does");
+  app.add_option("--steps", setup.steps, "time steps")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--batch", setup.batch, "sequences")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--input", setup.input, "input features")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--hidden", setup.hidden, "hidden units")->check(CLI::Range(1, 100000))->capture_default_str();
+  app.add_option("--seed", setup.seed, "of weights, inputs and loss")->capture_default_str();
   app.add_option("--loss", loss, "what the loss reads")->check(CLI::IsMember({"every", "last"}))->capture_default_str();
   app.add_flag("--zero-state", setup.zero_state, "start from zeros, not from a random state");
   app.add_option("--weights", weights, "a model file, in any format that `convert` reads, instead of random weights");

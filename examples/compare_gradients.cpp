@@ -238,7 +238,7 @@ int run(int argc, char** argv) {
   app.add_flag("--json", options.json, "print one JSON object");
   app.add_option("--break", options.slip,
                  "make a mistake in the derivation by hand, to see it noticed: sign, carry, transpose or candidate")
-      ->transform(CLI::CheckedTransformer(slips));
+      ->transform(CLI::CheckedTransformer(slips).description(""));
   CLI11_PARSE(app, argc, argv);
 
   const std::vector<Row> rows = Comparison(options).run();

@@ -139,11 +139,22 @@ std::optional<std::size_t> not_finite(const Network& network, const Tensor& inpu
                                                  : first_not_finite<double>(network, input);
 }
 
+/// Prints what a native file holds of a model that is no row of layers.
+void print(const nn::io::Weights& weights) {
+  fmt::print("native, {}, {} arrays\n", weights.dtype == nn::io::Dtype::float32 ? "float32" : "float64",
+             weights.tensors.size());
+  for (const auto& [path, description] : weights.modules)
+    if (!description.type.empty()) fmt::print("  {} {}\n", path.empty() ? "the model:" : path + ":", description.type);
+  for (const auto& [name, tensor] : weights.tensors) fmt::print("  {} {}\n", name, to_string(tensor.shape));
+  for (const auto& [key, note] : weights.metadata) fmt::print("  {}: {}\n", key, note.text());
+}
+
 /// Prints every problem of a file, or what is in it. The exit status is 1 if there is a problem.
 int inspect(const Options& options) {
+  std::optional<Format> format;
   try {
-    const Format format = format_to_read(options, options.inspect);
-    print(nn::io::load(options.inspect, load_options(options, format)), format);
+    format = format_to_read(options, options.inspect);
+    print(nn::io::load(options.inspect, load_options(options, *format)), *format);
     fmt::print("no problems\n");
     return 0;
   } catch (const nn::io::FileProblems& file) {
@@ -152,6 +163,15 @@ int inspect(const Options& options) {
         fmt::print("{}: byte {}: {}\n", problem.pointer.empty() ? "/" : problem.pointer, problem.byte, problem.text);
     fmt::print("{} problem{}\n", file.problems.size(), file.problems.size() == 1 ? "" : "s");
   } catch (const autograd::FormatError& error) {
+    try {
+      // A model of somebody's own is a good file, though nothing else runs it.
+      if (format == Format::native) {
+        print(nn::io::read_weights(options.inspect));
+        fmt::print("no problems, but no other format can hold it: {}\n", error.what());
+        return 0;
+      }
+    } catch (const autograd::FormatError&) {
+    }
     fmt::print("{}\n1 problem\n", error.what());
   }
   return 1;

@@ -97,11 +97,11 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", autograd::build_description());
   std::size_t updates = 600, steps = 10, hidden = 16;
   std::uint64_t seed = 1;
-  app.add_option("--updates", updates, "training steps")->capture_default_str();
+  app.add_option("--updates", updates, "training steps")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--steps", steps, "length of the sequences")->check(CLI::Range(2, 1000))->capture_default_str();
   app.add_option("--hidden", hidden, "width of the state")->check(CLI::PositiveNumber)->capture_default_str();
   bool print_tape = false;
-  app.add_option("--seed", seed)->capture_default_str();
+  app.add_option("--seed", seed, "of weights and data")->capture_default_str();
   app.add_flag("--print-tape", print_tape, "print what one step of the cell records, and stop");
   CLI11_PARSE(app, argc, argv);
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string>
 
 /// The exit status that `body` returns, or `failed` after an exception, with a sentence that begins with the name.
 template <class Body>
@@ -14,7 +15,8 @@ int run_program(const char* name, int failed, const Body& body) {
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "%s: there is not enough memory\n", name);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "%s: %s\n", name, error.what());
+    const std::string text = error.what(), prefix = std::string(name) + ": ";
+    std::fprintf(stderr, "%s%s\n", text.rfind(prefix, 0) == 0 ? "" : prefix.c_str(), text.c_str());
   }
   if (std::fflush(stdout) == 0 && !std::ferror(stdout)) return status;
   std::fprintf(stderr, "%s: the output can not be written\n", name);

@@ -262,10 +262,12 @@ Network from_bytes(std::string_view bytes, const LoadOptions& options) { return 
 
 Format detect(const std::filesystem::path& path) { return detected(read_file(path), path.string()); }
 
-Metadata read_metadata(const std::filesystem::path& path) {
+Weights read_weights(const std::filesystem::path& path) {
   const std::string bytes = read_file(path);
-  return formats::read_native(Opened(bytes, path, {.format = Format::native}).input).metadata;
+  return read_weights(Opened(bytes, path, {.format = Format::native}).input, Format::native);
 }
+
+Metadata read_metadata(const std::filesystem::path& path) { return read_weights(path).metadata; }
 
 namespace detail {
 

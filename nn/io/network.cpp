@@ -11,6 +11,7 @@
 #include "nn/io/formats/table.hpp"
 #include "nn/io/json_scanner.hpp"
 #include "nn/io/layer_order.hpp"
+#include "nn/io/no_row.hpp"
 #include "nn/io/self_test.hpp"
 
 namespace nn::io {
@@ -67,7 +68,7 @@ class Collector {
       if (cell) type.resize(type.size() - 4);
       const auto kind = std::find(kinds.begin(), kinds.end(), type);
       if (kind == kinds.end() || description.type == "LinearCell")
-        throw ValueError(shown_path(path) + " is of type " + shown(description.type) + only_layers());
+        throw NoRow(shown_path(path) + " is of type " + shown(description.type), only_layers());
       const std::string prefix = path.empty() ? path : path + ".";
       result.push_back({prefix, static_cast<Layer::Kind>(kind - kinds.begin()), cell, description});
     }
@@ -125,10 +126,11 @@ class Collector {
       if (const auto refusal = attribute(description, told)) throw ValueError(refusal->text);
       const bool tried = !description.attributes.empty();
       const std::string own = own_array(path);
-      throw ValueError(shown_path(path) + (own.empty() ? "" : ", with " + own + ",") +
-                       " computes what no description says" +
-                       (tried ? " (" + description.attributes[0].text + ")" : "") + only_layers() +
-                       (tried ? "" : "; describe() of type \"Sequential\" says of a row of its parts that it is one"));
+      throw NoRow(shown_path(path) + (own.empty() ? "" : ", with " + own + ",") + " computes what no description says" +
+                      (tried ? " (" + description.attributes[0].text + ")" : ""),
+                  only_layers() + (tried ? ""
+                                         : "; if it is such a row, save it with a self-test (SaveOptions::self_test), "
+                                           "which tries that"));
     }
   }
 
@@ -174,8 +176,9 @@ class Collector {
       if (description.type == "Recurrent" && path == prefix + "cell" && find_module(path)->type.ends_with("Cell"))
         continue;
       const std::string part = shown(path) + " of type " + shown(find_module(path)->type);
-      throw ValueError(part + " is a part of " + shown_path(outer) + " of type " + shown(description.type) +
-                       ", which computes with it what no description says" + only_layers());
+      throw NoRow(part + " is a part of " + shown_path(outer) + " of type " + shown(description.type) +
+                      ", which computes with it what no description says",
+                  only_layers());
     }
   }
 
@@ -183,9 +186,9 @@ class Collector {
     for (const auto& [option, what] : {std::pair{"reverse", " runs from the last step to the first (reverse)"},
                                        {"residual", " has a residual connection"}})
       if (const auto set = attribute(description, option); set && set->number != 0)
-        throw ValueError(shown_path(path) + what + only_layers());
+        throw NoRow(shown_path(path) + what, only_layers());
     const std::string cell = path.empty() ? "cell" : path + ".cell";
-    if (!find_module(cell)) throw ValueError(shown(cell) + " computes what no description says" + only_layers());
+    if (!find_module(cell)) throw NoRow(shown(cell) + " computes what no description says", only_layers());
   }
 
   Tensor take(const std::string& name) {
@@ -231,7 +234,7 @@ class Collector {
                                "nonlinearity", "bias",        "hidden_nonlinearity"};
     for (const Attribute& each : found.description.attributes)
       if (std::find(known.begin(), known.end(), each.name) == known.end())
-        throw ValueError(shown_path(name) + " has " + shown(each.name) + ", which nothing here knows" + only_layers());
+        throw NoRow(shown_path(name) + " has " + shown(each.name) + ", which nothing here knows", only_layers());
     if (const auto order = attribute(found.description, "gate_order"); order && order->text != gate_order(found.kind))
       throw ValueError(name + " has gate order " + order->text + ", expected " + gate_order(found.kind));
     const auto require = [&](const char* what, const Attribute& usual) {

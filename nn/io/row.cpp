@@ -5,6 +5,7 @@
 
 #include "autograd/error.hpp"
 #include "nn/infer/stream.hpp"
+#include "nn/io/no_row.hpp"
 
 namespace nn::io::detail {
 
@@ -47,12 +48,14 @@ std::vector<double> trial_values(const std::string& name, const Shape& shape) {
 std::pair<Likeness, std::string> compare_with_row(const Weights& weights, const Run& run) {
   const auto not_run = [](const std::string& why) {
     return std::pair(Likeness::not_run,
-                     why + "; describe() of type \"Sequential\" says of a row of its parts that it is one");
+                     why + "; where it is the row of its parts, give it a describe() that returns {\"Sequential\"}");
   };
   if (!run) return not_run("no operator() of it takes a Variable alone");
   Network network;
   try {
     network = network_of(weights);
+  } catch (const NoRow& error) {
+    return {Likeness::unlike, error.cause};
   } catch (const autograd::ValueError& error) {
     return {Likeness::unlike, error.what()};
   }

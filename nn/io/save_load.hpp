@@ -147,6 +147,10 @@ Network from_bytes(std::string_view bytes, const LoadOptions& options = {});
 /// Which format a file has. Throws FormatError for anything else, and says what it looks like.
 Format detect(const std::filesystem::path& path);
 
+/// The parameters of a native file, with what its modules say of themselves, whatever the model. Throws FormatError, as
+/// load() of that format does, for anything but a complete one.
+Weights read_weights(const std::filesystem::path& path);
+
 /// The metadata of a native file, whatever the model. Throws FormatError, as load() of that format does, for anything
 /// but a complete one.
 Metadata read_metadata(const std::filesystem::path& path);

@@ -75,6 +75,9 @@ Likeness likeness(std::string_view bytes, const std::string& source) {
   if (bytes.starts_with('\x08') || is_onnx_model(bytes)) return {Format::onnx};
   if (bytes.starts_with("PK\x03\x04")) return {{}, "a PyTorch checkpoint or another archive"};
   if (bytes.starts_with("\x89HDF")) return {{}, "a Keras (HDF5) model"};
+  if (const std::size_t begin = bytes.find_first_not_of(" \t\r\n", bytes.starts_with("\xEF\xBB\xBF") ? 3 : 0);
+      begin != std::string_view::npos && bytes[begin] != '{' && bytes[begin] != '[')
+    return {};
   KeysAtTop keys(source, bytes);
   keys.read();
   if (keys.has("format") && keys.has("parameters")) return {Format::native};

@@ -174,7 +174,7 @@ std::string inexpressible(const Network& network, Format format) {
     needed |= bit(feature);
     if (can_express(format, feature)) continue;
     return refusal(layer + " " + columns[static_cast<std::size_t>(feature)].text, format, feature) +
-           (feature == initial_state ? ", or start from zeros (zero_state)" : "");
+           (feature == initial_state ? ", or start from zeros (convert --zero-state, SaveOptions::zero_state)" : "");
   }
   if (network.skip && network.skip != network.output_size())
     return "of the inputs " + std::to_string(network.skip) + " are added to the first of " +

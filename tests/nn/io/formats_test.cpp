@@ -346,7 +346,7 @@ TEST_CASE("refusals say what, and what to do") {
       nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 9), Format::guitarml,
       "save (guitarml): lstm starts from a state that is not zero, which a GuitarML model can not express; nam can, "
       "or start "
-      "from zeros (zero_state)");
+      "from zeros (convert --zero-state, SaveOptions::zero_state)");
   CHECK_NOTHROW(text_of(nn::infer::burnt_in(random_network(1, {{lstm, 8}, {linear, 1}}), 9), Format::guitarml,
                         {.zero_state = true}));
   refused(random_network(1, {{lstm, 9}, {linear, 1}}), Format::aidax,
