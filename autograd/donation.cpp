@@ -5,7 +5,8 @@
 
 namespace autograd {
 
-/// Whether a value can be computed again.
+/// Whether a value can be computed again, and until then nobody needs it: the gradient of the step that made it reads
+/// that step's operands alone.
 template <class T>
 bool Recording<T>::computed(SlotId id) const {
   const Step<T>* step = steps_.end() - 1;
@@ -13,7 +14,8 @@ bool Recording<T>::computed(SlotId id) const {
     step = std::upper_bound(steps_.begin(), step, id,
                             [](SlotId slot, const Step<T>& s) { return slot < s.first_output; }) -
            1;
-  return step->input_count > 0 && step->op->forward != nullptr;
+  const Reads reads = step->op->info->vjp_reads;
+  return step->input_count > 0 && step->op->forward != nullptr && reads != Reads::output && reads != Reads::both;
 }
 
 template <class T>

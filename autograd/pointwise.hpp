@@ -15,6 +15,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "autograd/all_or_nothing.hpp"
 #include "autograd/apply.hpp"
 #include "autograd/gradient.hpp"
 #include "autograd/kernels/pointwise_loop.hpp"
@@ -100,6 +101,15 @@ decltype(auto) operand_beside(const Block<T>& x, X& operand) {
     return (operand);
 }
 
+/// Whether recording with this operand adds no leaf.
+template <class T, class X>
+bool is_held(Tape<T>& tape, X& operand) {
+  if constexpr (is_parameter<X>)
+    return static_cast<bool>(tape.held(operand));
+  else
+    return true;
+}
+
 /// Where the columns of an operand lie in its slot, against the common shape; false where no layout reaches it.
 bool find_layout(const Shape& shape, std::size_t start, std::size_t columns, const Shape& common,
                  kernels::Layout& layout);
@@ -163,7 +173,8 @@ struct PointwisePlan {
 // y = f(x...), element by element,   dx_k = sum over outputs m of g_m dy_m/dx_k
 template <class F, std::size_t N, class = detail::InstructionSet>
 struct Pointwise {
-  static constexpr OpInfo info{.name = "pointwise", .inputs = OpInfo::any, .outputs = OpInfo::any};
+  static constexpr OpInfo info{
+      .name = "pointwise", .inputs = OpInfo::any, .outputs = OpInfo::any, .vjp_reads = Reads::inputs};
   static constexpr std::size_t arity = N;
   static constexpr std::size_t results = kernels::Results<kernels::ResultOfLanes<F, double, N>>::count;
 
@@ -297,7 +308,10 @@ struct PointwiseFunction {
   template <class First, class... Rest>
   requires(detail::is_operand<First> && (detail::is_parameter<std::remove_reference_t<Rest>> || ...)) auto operator()(
       const First& first, Rest&&... rest) const {
-    return (*this)(first, detail::operand_beside(Block(first), rest)...);
+    const Block block(first);
+    Tape<typename First::value_type>& tape = tape_of("pointwise", block.source);
+    const auto call = [&] { return (*this)(first, detail::operand_beside(block, rest)...); };
+    return (detail::is_held(tape, rest) && ...) ? call() : all_or_nothing(tape, call);
   }
 
   /// Inside another pointwise function it is just f.

@@ -13,16 +13,21 @@ void throw_closed(const Closing& closing) { throw TapeError(std::string(closing.
 template <class T>
 Variable<T> Recording<T>::bind(const std::shared_ptr<ParameterState<T>>& parameter) {
   const Use use(*this, "parameter");
-  const std::size_t bound =
-      parameters_.find(reinterpret_cast<std::size_t>(parameter.get()),
-                       [version = parameter->version](const Binding& binding) { return binding.version == version; });
-  if (bound != parameters_.none) return handle(parameters_[bound].slot);
+  if (const Variable<T> known = bound(parameter)) return known;
   const Shape* shape = keep(shape_of(parameter->value));
   const SlotId id = push_slot(parameter->value.data(), shape, shape->elements(), true, Slot<T>::no_source);
   slots_[id].parameter = true;
   parameters_.push_back({parameter, id, parameter->version});
   push_step(&detail::leaf_table<T, detail::parameter_info>, nullptr, {}, id);
   return handle(id);
+}
+
+template <class T>
+Variable<T> Recording<T>::bound(const std::shared_ptr<ParameterState<T>>& parameter) {
+  const std::size_t found =
+      parameters_.find(reinterpret_cast<std::size_t>(parameter.get()),
+                       [version = parameter->version](const Binding& binding) { return binding.version == version; });
+  return found == parameters_.none ? Variable<T>() : handle(parameters_[found].slot);
 }
 
 template <class T>

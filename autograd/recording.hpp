@@ -430,6 +430,7 @@ class Recording {
   }
   [[gnu::noinline]] Place repeated_place(std::size_t size, const Slot<T>* over);
   Variable<T> bind(const std::shared_ptr<ParameterState<T>>& parameter);
+  Variable<T> bound(const std::shared_ptr<ParameterState<T>>& parameter);
   const Binding* binding_of(SlotId id) const;
   void check_binding(const char* op, const Binding& binding) const;
   void keep_call_site();

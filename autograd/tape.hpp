@@ -50,6 +50,9 @@ class Tape : private Sweep<T> {
   /// The parameter's own memory as a leaf, the same handle for every call until clear(). backward() adds to its grad().
   /// The parameter must outlive the tape's generation, or backward() throws.
   Variable<T> parameter(Parameter<T>& parameter) { return this->bind(parameter.own()); }
+  /// The handle that parameter() gave since the last clear(), for the parameter as it is now; else one that refers to
+  /// nothing.
+  Variable<T> held(Parameter<T>& parameter) { return this->bound(parameter.own()); }
 
   // Gradients.
 

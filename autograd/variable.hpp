@@ -70,8 +70,9 @@ struct Donated {
 /// what x is a slice of, throw TapeError; of its other slices, handles from before stay valid.
 ///
 /// Where somebody else may read the memory x keeps its value: if x is a leaf, a Parameter, or watched, or was read
-/// before, and where no gradient is wanted. Gradients of any order are exact; a second backward() through what was
-/// donated, and a recorded gradient, compute it again.
+/// before, or is what the gradient of its own op is computed from (as of exp or tanh), and where no gradient is wanted.
+/// Gradients of any order are exact; a second backward() through what was donated, and a recorded gradient, compute it
+/// again.
 template <class T>
 Donated<T> donate(Variable<T> x) {
   return {x};

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -15,6 +16,7 @@
 #include "autograd/error.hpp"
 #include "autograd/number_text.hpp"
 #include "autograd/version.hpp"
+#include "command_line.hpp"
 #include "nn/audit/flow.hpp"
 #include "nn/audit/html.hpp"
 #include "nn/audit/stock.hpp"
@@ -187,27 +189,50 @@ int run(int argc, char** argv) {
   app.add_option("file", file, "a derivation, as docs/derivations.md describes, or a JSON file of finished gradients")
       ->required();
   app.add_option("--cell", cell, "its cell, if the file does not name one; lstm if neither does");
-  app.add_option("--steps", setup.steps, "time steps")->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--batch", setup.batch, "sequences")->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--input", setup.input, "input features")->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--hidden", setup.hidden, "hidden units")->check(CLI::Range(1, 100000))->capture_default_str();
-  app.add_option("--seed", setup.seed, "of weights, inputs and loss")->capture_default_str();
+  auto* const steps = app.add_option("--steps", setup.steps, "time steps")
+                          ->check(whole_number)
+                          ->check(CLI::Range(1, 100000))
+                          ->capture_default_str();
+  auto* const batch = app.add_option("--batch", setup.batch, "sequences")
+                          ->check(whole_number)
+                          ->check(CLI::Range(1, 100000))
+                          ->capture_default_str();
+  auto* const input = app.add_option("--input", setup.input, "input features")
+                          ->check(whole_number)
+                          ->check(CLI::Range(1, 100000))
+                          ->capture_default_str();
+  auto* const hidden = app.add_option("--hidden", setup.hidden, "hidden units")
+                           ->check(whole_number)
+                           ->check(CLI::Range(1, 100000))
+                           ->capture_default_str();
+  app.add_option("--seed", setup.seed, "of weights, inputs and loss")->check(whole_number)->capture_default_str();
   app.add_option("--loss", loss, "what the loss reads")->check(CLI::IsMember({"every", "last"}))->capture_default_str();
   app.add_flag("--zero-state", setup.zero_state, "start from zeros, not from a random state");
-  app.add_option("--weights", weights, "a model file, in any format that `convert` reads, instead of random weights");
-  app.add_option("--data", data, "a CSV file without a header, a row for each step, instead of a random sequence");
+  app.add_option("--weights", weights, "a model file, in any format that `convert` reads, instead of random weights")
+      ->excludes(input)
+      ->excludes(hidden);
+  app.add_option("--data", data, "a CSV file without a header, a row for each step, instead of a random sequence")
+      ->excludes(steps)
+      ->excludes(batch);
   app.add_option("--problem", problem, "write the run's numbers, for a program that computes the gradients");
   app.add_option("--html", html, "write a report for a browser");
-  app.add_flag("--json", json, "print one JSON object");
-  app.add_flag("--flow", flow, "print where gradient comes from, how far it reaches, and what truncation does to it");
-  app.add_flag("--mutants", mutants, "print how many single mistakes in this derivation this run would notice");
+  auto* const object = app.add_flag("--json", json, "print one JSON object");
+  app.add_flag("--flow", flow, "print where gradient comes from, how far it reaches, and what truncation does to it")
+      ->excludes(object);
+  app.add_flag("--mutants", mutants, "print how many single mistakes in this derivation this run would notice")
+      ->excludes(object);
   auto* const alone = app.add_flag("--isolated", isolated, "every formula on true values (the default)");
   app.add_flag("--cumulative", cumulative, "the derivation on its own values")->excludes(alone);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
+  if (const auto status = parse(app, argc, argv)) return *status;
+  const auto same = [](const std::string& a, const std::string& b) {
+    std::error_code none;
+    return a == b || std::filesystem::equivalent(a, b, none);
+  };
+  for (const std::string& written : {html, problem})
+    if (!written.empty() && same(written, file))
+      throw autograd::ValueError(written + " is the file that is read; name another one to be written");
+  if (!html.empty() && !problem.empty() && same(html, problem))
+    throw autograd::ValueError("--html and --problem name one file, " + html + "; name two");
   setup.loss = loss == "every" ? ReadBy::every_step : ReadBy::last_step;
   const std::string text = nn::io::read_file(file);
   const std::size_t begin = text.find_first_not_of(" \t\r\n", text.starts_with("\xEF\xBB\xBF") ? 3 : 0);

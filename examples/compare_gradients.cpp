@@ -9,6 +9,7 @@
 
 #include "autograd/autograd.hpp"
 #include "autograd/version.hpp"
+#include "command_line.hpp"
 #include "nn/manual/lstm_bptt.hpp"
 #include "nn/nn.hpp"
 #include "program.hpp"
@@ -234,12 +235,12 @@ int run(int argc, char** argv) {
   app.add_option("--input", options.I, "input features")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--hidden", options.H, "hidden units")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--layers", options.layers, "layers")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--seed", options.seed, "of weights, inputs and loss")->capture_default_str();
+  app.add_option("--seed", options.seed, "of weights, inputs and loss")->check(whole_number)->capture_default_str();
   app.add_flag("--json", options.json, "print one JSON object");
   app.add_option("--break", options.slip,
                  "make a mistake in the derivation by hand, to see it noticed: sign, carry, transpose or candidate")
       ->transform(CLI::CheckedTransformer(slips).description(""));
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = parse(app, argc, argv)) return *status;
 
   const std::vector<Row> rows = Comparison(options).run();
   options.json ? print_json(options, rows) : print_table(rows);

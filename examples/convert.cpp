@@ -13,6 +13,7 @@
 
 #include "autograd/error.hpp"
 #include "autograd/version.hpp"
+#include "command_line.hpp"
 #include "nn/infer/stream.hpp"
 #include "nn/io/save_load.hpp"
 #include "nn/io/self_test.hpp"
@@ -261,7 +262,7 @@ int run(int argc, char** argv) {
                "read the written file again, compare outputs, and run the self-test of the first one");
   app.add_flag("--formats", options.formats, "print what each format can express, as a table");
   app.add_option("--inspect", options.inspect, "say what is in a file, or everything that is wrong with it");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = parse(app, argc, argv)) return *status;
   if (options.formats) {
     fmt::print("{}", nn::io::format_table());
     return 0;

@@ -6,6 +6,7 @@
 
 #include "autograd/autograd.hpp"
 #include "autograd/version.hpp"
+#include "command_line.hpp"
 #include "nn/audit/audit.hpp"
 #include "nn/nn.hpp"
 #include "program.hpp"
@@ -101,9 +102,9 @@ int run(int argc, char** argv) {
   app.add_option("--steps", steps, "length of the sequences")->check(CLI::Range(2, 1000))->capture_default_str();
   app.add_option("--hidden", hidden, "width of the state")->check(CLI::PositiveNumber)->capture_default_str();
   bool print_tape = false;
-  app.add_option("--seed", seed, "of weights and data")->capture_default_str();
+  app.add_option("--seed", seed, "of weights and data")->check(whole_number)->capture_default_str();
   app.add_flag("--print-tape", print_tape, "print what one step of the cell records, and stop");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto status = parse(app, argc, argv)) return *status;
 
   nn::Generator generator(seed);
   Model<double> model(hidden, generator);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/version.hpp"
+#include "command_line.hpp"
 #include "forecast/csv.hpp"
 #include "forecast/data.hpp"
 #include "forecast/evaluate.hpp"
@@ -58,7 +59,7 @@ struct Options {
 
 void add_options(CLI::App& app, Options& options) {
   const auto count = [&](const char* name, std::size_t& value, const char* text, std::size_t least, std::size_t most) {
-    app.add_option(name, value, text)->check(CLI::Range(least, most))->capture_default_str();
+    app.add_option(name, value, text)->check(whole_number)->check(CLI::Range(least, most))->capture_default_str();
   };
   constexpr std::size_t any = 1'000'000;
   app.add_option("--data", options.data,
@@ -67,6 +68,7 @@ void add_options(CLI::App& app, Options& options) {
   app.add_option("--column", options.column, "name of the column to forecast; the last one by default");
   app.add_option("--output", options.output, "folder for the results; created if need be")->capture_default_str();
   app.add_option("--seed", options.seed, "of all random numbers: the same seed gives the same bits")
+      ->check(whole_number)
       ->capture_default_str();
   count("--epochs", options.training.epochs, "passes over all windows of the training part", 1, any);
   count("--hidden", options.hidden, "width of the LSTM", 1, 4096);
@@ -75,10 +77,12 @@ void add_options(CLI::App& app, Options& options) {
   count("--rollout", options.series.rollout, "months that it forecasts in training", 1, any);
   count("--batch", options.training.batch, "windows in a batch", 1, any);
   app.add_option("--learning-rate", options.training.learning_rate, "of Adam, at first; a half cosine takes it to 0")
+      ->check(finite_number)
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--noise", options.training.noise,
                  "deviation of the noise added to the windows in training, where that of the series is 1")
+      ->check(finite_number)
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--transform", options.transform, "sqrt or none, before scaling")
@@ -219,11 +223,7 @@ int main(int argc, char** argv) {
     CLI::App app{description, "forecast"};
     app.set_version_flag("--version", autograd::build_description());
     add_options(app, options);
-    try {
-      app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      return app.exit(error) == 0 ? 0 : 2;
-    }
+    if (const auto status = parse(app, argc, argv)) return *status;
     options.series.square_root = options.transform == "sqrt";
     try {
       run(options);

@@ -83,7 +83,8 @@ WENGERT_INLINE auto prelu(const X& x, const S& slope) {
 }
 template <class T>
 Variable<T> prelu(Variable<T> x, Parameter<T>& slope) {
-  return prelu(x, beside(x, slope, "prelu"));
+  return with_parameters(
+      "prelu", x, [&](Variable<T> p) { return prelu(x, p); }, slope);
 }
 /// x where x > 0, alpha (exp(x) - 1) elsewhere.
 WENGERT_INLINE auto elu(const Value auto& x, double alpha = 1) { return detail::call(ops::Elu{alpha}, x); }

@@ -1,6 +1,7 @@
 // Arithmetic: + - * / and powers, element by element.
 #pragma once
 
+#include "autograd/all_or_nothing.hpp"
 #include "autograd/op.hpp"
 #include "autograd/values/value.hpp"
 #include "autograd/variable.hpp"
@@ -191,35 +192,43 @@ WENGERT_INLINE auto operator-(const Value auto& x) { return neg(x); }
 
 template <class T>
 Variable<T> operator+(Variable<T> a, Parameter<T>& b) {
-  return a + beside(a, b, "add");
+  return with_parameters(
+      "add", a, [&](Variable<T> p) { return a + p; }, b);
 }
 template <class T>
 Variable<T> operator+(Parameter<T>& a, Variable<T> b) {
-  return beside(b, a, "add") + b;
+  return with_parameters(
+      "add", b, [&](Variable<T> p) { return p + b; }, a);
 }
 template <class T>
 Variable<T> operator-(Variable<T> a, Parameter<T>& b) {
-  return a - beside(a, b, "sub");
+  return with_parameters(
+      "sub", a, [&](Variable<T> p) { return a - p; }, b);
 }
 template <class T>
 Variable<T> operator-(Parameter<T>& a, Variable<T> b) {
-  return beside(b, a, "sub") - b;
+  return with_parameters(
+      "sub", b, [&](Variable<T> p) { return p - b; }, a);
 }
 template <class T>
 Variable<T> operator*(Variable<T> a, Parameter<T>& b) {
-  return a * beside(a, b, "mul");
+  return with_parameters(
+      "mul", a, [&](Variable<T> p) { return a * p; }, b);
 }
 template <class T>
 Variable<T> operator*(Parameter<T>& a, Variable<T> b) {
-  return beside(b, a, "mul") * b;
+  return with_parameters(
+      "mul", b, [&](Variable<T> p) { return p * b; }, a);
 }
 template <class T>
 Variable<T> operator/(Variable<T> a, Parameter<T>& b) {
-  return a / beside(a, b, "div");
+  return with_parameters(
+      "div", a, [&](Variable<T> p) { return a / p; }, b);
 }
 template <class T>
 Variable<T> operator/(Parameter<T>& a, Variable<T> b) {
-  return beside(b, a, "div") / b;
+  return with_parameters(
+      "div", b, [&](Variable<T> p) { return p / b; }, a);
 }
 
 // On the tape numbers travel as attributes, not as arrays.

@@ -3,8 +3,7 @@
 
 #include <optional>
 
-#include "autograd/parameter.hpp"
-#include "autograd/variable.hpp"
+#include "autograd/all_or_nothing.hpp"
 
 namespace autograd {
 
@@ -27,27 +26,33 @@ Variable<T> linear(Variable<T> x, Variable<T> weight, Donated<T> bias);
 
 template <class T>
 Variable<T> matmul(Variable<T> a, Parameter<T>& b) {
-  return matmul(a, beside(a, b, "matmul"));
+  return with_parameters(
+      "matmul", a, [&](Variable<T> p) { return matmul(a, p); }, b);
 }
 template <class T>
 Variable<T> matmul(Parameter<T>& a, Variable<T> b) {
-  return matmul(beside(b, a, "matmul"), b);
+  return with_parameters(
+      "matmul", b, [&](Variable<T> p) { return matmul(p, b); }, a);
 }
 template <class T>
 Variable<T> linear(Variable<T> x, Parameter<T>& weight) {
-  return linear(x, beside(x, weight, "linear"));
+  return with_parameters(
+      "linear", x, [&](Variable<T> w) { return linear(x, w); }, weight);
 }
 template <class T>
 Variable<T> linear(Variable<T> x, Parameter<T>& weight, Variable<T> bias) {
-  return linear(x, beside(x, weight, "linear"), bias);
+  return with_parameters(
+      "linear", x, [&](Variable<T> w) { return linear(x, w, bias); }, weight);
 }
 template <class T>
 Variable<T> linear(Variable<T> x, Parameter<T>& weight, Donated<T> bias) {
-  return linear(x, beside(x, weight, "linear"), bias);
+  return with_parameters(
+      "linear", x, [&](Variable<T> w) { return linear(x, w, bias); }, weight);
 }
 template <class T>
 Variable<T> linear(Variable<T> x, Parameter<T>& weight, Parameter<T>& bias) {
-  return linear(x, weight, beside(x, bias, "linear"));
+  return with_parameters(
+      "linear", x, [&](Variable<T> w, Variable<T> b) { return linear(x, w, b); }, weight, bias);
 }
 /// With or without a bias.
 template <class T>

@@ -42,7 +42,8 @@ Variable<T> layer_norm(Variable<T> x, Variable<T> gain, Variable<T> bias, double
 /// The same with Parameters, which are on the tape of x.
 template <class T>
 Variable<T> layer_norm(Variable<T> x, Parameter<T>& gain, Parameter<T>& bias, double eps = 1e-5) {
-  return layer_norm(x, beside(x, gain, "layer_norm"), beside(x, bias, "layer_norm"), eps);
+  return with_parameters(
+      "layer_norm", x, [&](Variable<T> g, Variable<T> b) { return layer_norm(x, g, b, eps); }, gain, bias);
 }
 
 }  // namespace autograd

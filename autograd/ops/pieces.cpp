@@ -35,6 +35,7 @@ struct AxisView {
 template <class V>
 void copy_out(const Piece& piece, const V* whole, const Shape& shape, V* part, bool accumulate) {
   const AxisView view(shape, piece.axis);
+  if (view.outer * piece.length * view.inner == 0) return;  // an array without elements may have no memory
   if (view.outer == 1 && piece.step == 1)
     return copy_or_add(whole + piece.start * view.inner, part, piece.length * view.inner, accumulate);
   const Shape moved{view.outer, piece.length, view.inner};
@@ -46,6 +47,7 @@ void copy_out(const Piece& piece, const V* whole, const Shape& shape, V* part, b
 template <class V>
 void copy_in(const Piece& piece, const V* part, V* whole, const Shape& shape, bool accumulate) {
   const AxisView view(shape, piece.axis);
+  if (view.outer * piece.length * view.inner == 0) return;
   if (view.outer == 1 && piece.step == 1)
     return copy_or_add(part, whole + piece.start * view.inner, piece.length * view.inner, accumulate);
   const Shape moved{view.outer, piece.length, view.inner};

@@ -2,6 +2,9 @@
 
 #include <charconv>
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
 
 #include "autograd/error.hpp"
 #include "autograd/number_text.hpp"
@@ -28,7 +31,22 @@ std::optional<double> MetadataValue::number() const {
   return value;
 }
 
+bool is_json(std::string_view text) {
+  using Json = nlohmann::json;
+  std::vector<std::set<std::string>> keys;
+  bool twice = false;
+  const auto see = [&](int, Json::parse_event_t event, Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::key) twice = !keys.back().insert(parsed.get<std::string>()).second || twice;
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    return true;
+  };
+  return !Json::parse(text, see, false).is_discarded() && !twice;
+}
+
 std::string reserved_fault(const Metadata& metadata) {
+  for (const auto& [key, note] : metadata)
+    if (!note.is_text() && !is_json(note.text())) return "metadata " + key + ": it is no value of JSON";
   for (const char* const key : {"modules", "self_test"})
     if (metadata.contains(key))
       return std::string("metadata ") + key + ": files keep something else under that name; give the note another one";

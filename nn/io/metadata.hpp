@@ -48,8 +48,11 @@ class MetadataValue {
 /// At most 1000 notes, in UTF-8.
 using Metadata = std::map<std::string, MetadataValue>;
 
-/// What keeps notes out of files: one has a name under which some files have something else beside their notes. Empty
-/// if nothing does.
+/// Whether a text is one value of JSON and nothing else, in whose objects no key occurs twice.
+bool is_json(std::string_view text);
+
+/// What keeps notes out of files: one has a name under which some files have something else beside their notes, or is
+/// no value of JSON though it is said to be one. Empty if nothing does.
 std::string reserved_fault(const Metadata& metadata);
 
 }  // namespace nn::io

@@ -30,7 +30,7 @@ struct Moments {
 template <class T>
 void NAdam<T>::check(const NAdamOptions& options) {
   detail::check_betas<T>(options);
-  require_not_negative("momentum_decay must not be negative", options.momentum_decay);
+  require_not_negative<T>("momentum_decay must not be negative", options.momentum_decay);
 }
 
 template <class T>
@@ -111,9 +111,9 @@ void Adamax<T>::update(typename Optimizer<T>::Update u) {
 
 template <class T>
 void Adagrad<T>::check(const AdagradOptions& options) {
-  require_not_negative("lr_decay must not be negative", options.lr_decay);
-  require_not_negative("weight_decay must not be negative", options.weight_decay);
-  require_not_negative("initial_accumulator_value must not be negative", options.initial_accumulator_value);
+  require_not_negative<T>("lr_decay must not be negative", options.lr_decay);
+  require_not_negative<T>("weight_decay must not be negative", options.weight_decay);
+  require_not_negative<T>("initial_accumulator_value must not be negative", options.initial_accumulator_value);
   detail::require_eps<T>(options.eps);
 }
 
@@ -143,7 +143,7 @@ template <class T>
 void Adadelta<T>::check(const AdadeltaOptions& options) {
   require_rate("rho must be in [0, 1)", options.rho);
   detail::require_eps<T>(options.eps);
-  require_not_negative("weight_decay must not be negative", options.weight_decay);
+  require_not_negative<T>("weight_decay must not be negative", options.weight_decay);
 }
 
 template <class T>

@@ -35,8 +35,10 @@ bool all_finite(const T* values, std::size_t size) {
 
 template <class T>
 void Optimizer<T>::add_group(const std::vector<Parameter<T>*>& parameters, double learning_rate) {
-  require_not_negative("learning_rate must not be negative", learning_rate);
+  require_not_negative<T>("learning_rate must not be negative", learning_rate);
   for (Parameter<T>* parameter : parameters) {
+    if (!parameter)
+      throw ValueError("optimizer: parameter " + std::to_string(parameters_.size()) + " is a null pointer");
     if (!held_.insert(parameter).second)
       throw ValueError("optimizer: parameter " + std::to_string(parameters_.size()) + " of shape " +
                        to_string(parameter->shape()) + " is there already; name each parameter once, in one group");
@@ -45,19 +47,28 @@ void Optimizer<T>::add_group(const std::vector<Parameter<T>*>& parameters, doubl
     shapes_.push_back(parameter->shape());
   }
   this->learning_rates.push_back(learning_rate);
+  ++group_count_;
 }
 
 template <class T>
 void Optimizer<T>::check_rates() const {
-  const auto check = [](const char* what, const std::vector<double>& rates) {
+  const auto check = [](const char* what, const std::vector<double>& rates, std::size_t count) {
+    if (rates.size() != count)
+      throw ValueError("optimizer: there are " + std::to_string(rates.size()) + " entries for the " + what + " of " +
+                       std::to_string(count) + " groups; nothing was updated");
     for (std::size_t group = 0; group < rates.size(); ++group)
       if (!(rates[group] >= 0 && rates[group] <= std::numeric_limits<T>::max()))
         throw ValueError("optimizer: the " + std::string(what) + " of group " + std::to_string(group) + " is " +
                          autograd::fixed_text(rates[group]) +
                          "; it must be finite and not negative; nothing was updated");
   };
-  check("learning rate", this->learning_rates);
-  check("momentum", this->momenta);
+  check("learning rate", this->learning_rates, group_count_);
+  check("momentum", this->momenta, momentum_count_);
+  if (!averages_) return;
+  for (std::size_t group = 0; group < momentum_count_; ++group)
+    if (!(this->momenta[group] < 1))
+      throw ValueError("optimizer: beta1 of group " + std::to_string(group) + " is " +
+                       autograd::fixed_text(this->momenta[group]) + "; it must be below 1; nothing was updated");
 }
 
 template <class T>
@@ -125,11 +136,12 @@ std::vector<T> Optimizer<T>::memory(bool wanted) const {
 
 template <class T>
 void SGD<T>::check(const SGDOptions& options) {
-  require_not_negative("momentum must not be negative", options.momentum);
-  require_not_negative("weight_decay must not be negative", options.weight_decay);
-  if (!std::isfinite(options.dampening)) detail::refuse_option("dampening must be finite", options.dampening);
-  if (options.nesterov && (options.momentum == 0 || options.dampening != 0))
-    detail::refuse_option("nesterov needs a momentum and no dampening", options.dampening);
+  require_not_negative<T>("momentum must not be negative", options.momentum);
+  require_not_negative<T>("weight_decay must not be negative", options.weight_decay);
+  require_not_negative<T>("dampening must not be negative", options.dampening);
+  if (options.nesterov && options.momentum == 0) detail::refuse_option("nesterov needs a momentum", options.momentum);
+  if (options.nesterov && options.dampening != 0)
+    detail::refuse_option("nesterov needs a dampening of 0", options.dampening);
 }
 
 template <class T>
@@ -155,8 +167,8 @@ template <class T>
 void RMSProp<T>::check(const RMSPropOptions& options) {
   require_rate("alpha must be in [0, 1)", options.alpha);
   detail::require_eps<T>(options.eps);
-  require_not_negative("weight_decay must not be negative", options.weight_decay);
-  require_not_negative("momentum must not be negative", options.momentum);
+  require_not_negative<T>("weight_decay must not be negative", options.weight_decay);
+  require_not_negative<T>("momentum must not be negative", options.momentum);
 }
 
 template <class T>
@@ -195,7 +207,9 @@ template <class T, class Options>
 void AdamOf<T, Options>::check(const Options& given) {
   const AdamOptions options = of_adam(given);
   detail::check_betas<T>(options);
-  require_not_negative("decoupled_weight_decay must not be negative", options.decoupled_weight_decay);
+  require_not_negative<T>(std::is_same_v<Options, AdamWOptions> ? "weight_decay must not be negative"
+                                                                : "decoupled_weight_decay must not be negative",
+                          options.decoupled_weight_decay);
 }
 
 template <class T, class Options>

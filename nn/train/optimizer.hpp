@@ -48,8 +48,8 @@ class Optimizer : public Rates {
   /// Updates every parameter from its grad(). Nothing is allocated.
   /// Throws ValueError, and updates nothing, if a gradient holds NaN or infinity; with NonFinite::skip such a step is
   /// left out, and counted. Throws ValueError, and updates nothing, for a learning rate or momentum that is negative or
-  /// no finite number of type T, and for a parameter or gradient that has another shape than when the optimizer was
-  /// made.
+  /// no finite number of type T, a beta1 of 1 or more, rates of another number of groups, and for a parameter or
+  /// gradient that has another shape than when the optimizer was made.
   void step();
   /// Clears the gradients of the parameters that it holds, and of no others.
   void zero_grad();
@@ -89,6 +89,8 @@ class Optimizer : public Rates {
   virtual void update(Update update) = 0;
 
   std::vector<std::size_t> groups_;  ///< of each parameter
+  std::size_t momentum_count_ = 0;   ///< how many momenta there are
+  bool averages_ = false;            ///< they are weights of averages, and below 1
 
  private:
   void check_rates() const;
@@ -98,7 +100,7 @@ class Optimizer : public Rates {
   std::vector<Parameter<T>*> parameters_;
   std::unordered_set<const Parameter<T>*> held_;  ///< the same, to be looked up
   std::vector<autograd::Shape> shapes_;           ///< the same: what is remembered of a parameter has it, too
-  std::size_t time_ = 0, skipped_ = 0;
+  std::size_t time_ = 0, skipped_ = 0, group_count_ = 0;
 };
 
 /// Parameters in groups, each with options of its own: what every optimizer, `Self`, begins with.
@@ -119,6 +121,8 @@ class GroupedOptimizer : public Optimizer<T> {
     if constexpr (requires { &Options::momentum; })
       if (any(&Options::momentum))
         for (const Options& options : options_) this->momenta.push_back(options.momentum);
+    this->momentum_count_ = this->momenta.size();
+    this->averages_ = requires { &Options::beta1; };
   }
   explicit GroupedOptimizer(std::vector<Parameter<T>*> parameters, const Options& options = {})
       : GroupedOptimizer(Groups{{std::move(parameters), options}}) {}

@@ -13,10 +13,13 @@ namespace nn::detail {
   throw autograd::ValueError(std::string("optimizer: ") + what + ", got " + autograd::fixed_text(value));
 }
 
-/// Refuses infinity, too.
-inline void require_not_negative(const char* what, double value) {
+/// Refuses what is infinite in the type of the parameters, too.
+template <class T>
+void require_not_negative(const char* what, double value) {
   if (!(value >= 0)) refuse_option(what, value);
   if (!std::isfinite(value)) refuse_option((std::string(what) + ", and must be finite").c_str(), value);
+  if (!std::isfinite(static_cast<T>(value)))
+    refuse_option((std::string(what) + ", and must be finite in the type of the parameters").c_str(), value);
 }
 
 inline void require_rate(const char* what, double value) {
@@ -26,7 +29,7 @@ inline void require_rate(const char* what, double value) {
 /// What is added to a divisor that is 0 where a gradient has always been: without it the parameter would become NaN.
 template <class T>
 void require_eps(double eps) {
-  require_not_negative("eps must be positive", eps);
+  require_not_negative<T>("eps must be positive", eps);
   if (static_cast<T>(eps) == 0)
     throw autograd::ValueError("optimizer: eps must be positive, got " + autograd::number_text(eps) +
                                ", which is 0 in the type of the parameters");
@@ -38,7 +41,7 @@ void check_betas(const Options& options) {
   require_rate("beta1 must be in [0, 1)", options.beta1);
   require_rate("beta2 must be in [0, 1)", options.beta2);
   require_eps<T>(options.eps);
-  require_not_negative("weight_decay must not be negative", options.weight_decay);
+  require_not_negative<T>("weight_decay must not be negative", options.weight_decay);
 }
 
 /// 1, or -1 to go uphill.

@@ -205,10 +205,13 @@ void Scheduler::apply(std::size_t step) {
       throw ValueError("schedule: after " + std::to_string(step) + " steps a learning rate that began as " +
                        autograd::fixed_text(base) + " is " + autograd::fixed_text(rate) +
                        "; it must be finite and not negative; the rates were left as they are");
+  const auto momentum = schedule_.momentum(step);
+  if (momentum && !share(*momentum))
+    throw ValueError("schedule: after " + std::to_string(step) + " steps the momentum is " +
+                     autograd::fixed_text(*momentum) + "; it must be in [0, 1); the rates were left as they are");
   for (std::size_t group = 0; group < base_.size(); ++group)
     rates_.learning_rates[group] = schedule_(base_[group], step);
-  if (const auto momentum = schedule_.momentum(step))
-    std::fill(rates_.momenta.begin(), rates_.momenta.end(), *momentum);
+  if (momentum) std::fill(rates_.momenta.begin(), rates_.momenta.end(), *momentum);
 }
 
 ReduceLROnPlateau::ReduceLROnPlateau(Rates& rates, const Options& options)

@@ -196,7 +196,7 @@ class Scheduler {
   /// without one, and as step().
   Scheduler(Rates& rates, Schedule schedule);
 
-  /// Throws ValueError, and takes no step, if a rate becomes negative or not finite.
+  /// Throws ValueError, and takes no step, if a rate becomes negative or not finite, or a momentum leaves [0, 1).
   void step();
 
   /// The rates are the optimizer's, and in its checkpoint.

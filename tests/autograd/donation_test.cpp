@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "autograd/autograd.hpp"
+#include "samples/samples.hpp"
 #include "support.hpp"
 
 using namespace autograd;
@@ -63,6 +64,12 @@ struct Recurrence {
 
 std::vector<Array<double>> gradients(Tape<double>& tape, const Recurrence::Recorded& r) {
   return {tape.gradient(r.x), tape.gradient(r.weight_ih), tape.gradient(r.weight_hh), tape.gradient(r.h[1])};
+}
+
+/// A constant weight for linear(x, weight, y).
+template <class T>
+Variable<T> full_like_weight(Variable<T> y, Variable<T> x) {
+  return y.tape().constant(full<T>({y.shape().back(), x.shape().back()}, T(0.25)));
 }
 
 void check_equal(const std::vector<Array<double>>& got, const std::vector<Array<double>>& expected, double tolerance) {
@@ -354,6 +361,49 @@ TEST_CASE("a call that differs from the one before does not lie as that did", "[
       const auto alone = gradients_of({second}), after = gradients_of({first, second});
       CHECK(same_bits(after.first, alone.first));
       CHECK(same_bits(after.second, alone.second));
+    }
+}
+
+TEMPLATE_TEST_CASE("whatever op made it, a donated value has the gradients of one that is not", "[donation]", float,
+                   double) {
+  using T = TestType;
+  using V = Variable<T>;
+  constexpr auto twice_read = pointwise([](auto v) { return tanh(v) * v; });
+  // An op's own gradient may read its result, as those of exp and tanh do, which then must not be written over.
+  const std::pair<std::function<V(V, V)>, std::function<V(V, V)>> consumers[] = {
+      {[=](V y, V) { return twice_read(donate(y)); }, [=](V y, V) { return twice_read(y); }},
+      {[](V y, V x) { return linear(x, full_like_weight(y, x), donate(y)); },
+       [](V y, V x) { return linear(x, full_like_weight(y, x), y); }},
+      {[=](V y, V) { return twice_read(blocks<1>(donate(reshape(y, y.shape())))[0]); },
+       [=](V y, V) { return twice_read(blocks<1>(reshape(y, y.shape()))[0]); }}};
+  for (const RegisteredOp& op : registered_ops())
+    for (const Sample& sample : op.samples) {
+      INFO(op.info->name << ": " << sample.description);
+      Generator generator(17);
+      std::vector<Array<T>> inputs;
+      for (const Shape& shape : sample.inputs) inputs.push_back(random_array<T>(shape, generator, sample.domain));
+      for (const auto& [donating, plain] : consumers) {
+        const auto gradients = [&](const auto& consumer) {
+          Tape<T> tape;
+          std::vector<V> given;
+          for (const Array<T>& input : inputs) given.push_back(tape.variable(input));
+          V y;
+          if constexpr (std::same_as<T, double>)
+            y = sample.call(given);
+          else
+            y = sample.call_float(given);
+          std::vector<Array<T>> result;
+          if (!y.needs_gradient() || y.shape().rank() == 0) return result;
+          Shape rows = y.shape();
+          rows.back() = 2;
+          tape.backward(sum(consumer(y, tape.constant(full<T>(rows, T(0.5))))));
+          for (const V x : given) result.push_back(tape.gradient(x));
+          return result;
+        };
+        const auto got = gradients(donating), expected = gradients(plain);
+        REQUIRE(got.size() == expected.size());
+        for (std::size_t k = 0; k < got.size(); ++k) CHECK(same_bits(got[k], expected[k]));
+      }
     }
 }
 

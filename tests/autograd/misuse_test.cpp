@@ -567,7 +567,7 @@ TEST_CASE("marks of other tapes, of before a clear, and out of order are refused
   tape.rewind(middle);
   CHECK(error_text<TapeError>([&] { tape.rewind(high); }) == past);
   // What lies there now has neither a generation that tells, nor the length of then.
-  const auto r = reshape(a, {1, 2}), c = tape.constant(full<double>({2, 2}, 1.0)), e = exp(r);
+  const auto r = reshape(a, {1, 2}), c = tape.constant(full<double>({2, 2}, 1.0)), e = affine(r, 2, 1);
   CHECK(e.slot() + 1 == high.slots);
   linear(r, c, donate(e));
   CHECK_THROWS_AS(e.shape(), TapeError);
@@ -657,7 +657,7 @@ TEST_CASE("every op refuses handles that are stale, empty, donated, or of anothe
         const auto mark = tape.mark();
         const std::vector<Handle> rewound = good(tape);
         tape.rewind(mark);
-        const auto row = tape.variable(full<double>({1, 2}, 1.0)), donated = exp(row);
+        const auto row = tape.variable(full<double>({1, 2}, 1.0)), donated = affine(row, 2, 1);
         linear(row, tape.constant(Shape{2, 2}, 1), donate(donated));
         std::vector<std::pair<const char*, Handle>> handles{
             {"cleared", cleared[bad]}, {"rewound", rewound[bad]}, {"donated", donated}, {"empty", Handle()}};

@@ -39,11 +39,11 @@ TEMPLATE_TEST_CASE("a Parameter beside a Variable is that parameter on its tape"
       {[&](V v) { return linear(v, square, none); }, [](V v, V w, V) { return linear(v, w); }},
       {[&](V v) { return linear(v, square, row); }, [](V v, V w, V b) { return linear(v, w, b); }},
       {[&](V v) { return linear(v, square, v); }, [](V v, V w, V) { return linear(v, w, v); }},
-      {[&](V v) { return linear(v, square, donate(exp(v))); },
-       [](V v, V w, V) { return linear(v, w, donate(exp(v))); }},
+      {[&](V v) { return linear(v, square, donate(v + row)); },
+       [](V v, V w, V b) { return linear(v, w, donate(v + b)); }},
       {[&](V v) { return prelu(v, row); }, [](V v, V, V b) { return prelu(v, b); }},
       {[&](V v) { return blend(v, row, exp(v)); }, [](V v, V, V b) { return blend(v, b, exp(v)); }},
-      {[&](V v) { return blend(donate(exp(v)), v, row); }, [](V v, V, V b) { return blend(donate(exp(v)), v, b); }},
+      {[&](V v) { return blend(donate(v + row), v, row); }, [](V v, V, V b) { return blend(donate(v + b), v, b); }},
       {[&](V v) { return layer_norm(v, row, row); }, [](V v, V, V b) { return layer_norm(v, b, b); }},
   };
   for (const auto& [with_parameters, with_handles] : cases) {
@@ -65,6 +65,38 @@ TEMPLATE_TEST_CASE("a Parameter beside a Variable is that parameter on its tape"
   Tape<T> tape;
   tape.backward(sum(linear(tape.constant(x), square, bias)));
   CHECK(same_bits(bias->grad(), full<T>({3}, T(2))));
+}
+
+TEST_CASE("a call that fails leaves its Parameter off the tape", "[parameter]") {
+  using V = Variable<double>;
+  Parameter<double> kept(full<double>({3, 3}, 0.5)), other(full<double>({4}, 1.0)), wide(full<double>({3, 7}, 1.0));
+  const auto fused = pointwise([](auto a, auto b) { return a * b; });
+  const std::vector<std::function<void(V)>> calls = {[&](V x) { x + other; },
+                                                     [&](V x) { other* x; },
+                                                     [&](V x) { matmul(x, wide - x); },
+                                                     [&](V x) { matmul(x, other); },
+                                                     [&](V x) { matmul(other, x); },
+                                                     [&](V x) { linear(x, wide); },
+                                                     [&](V x) { linear(x, kept, other); },
+                                                     [&](V x) { linear(x, wide, x); },
+                                                     [&](V x) { linear(x, wide, donate(x)); },
+                                                     [&](V x) { layer_norm(x, other, other); },
+                                                     [&](V x) { prelu(x, other); },
+                                                     [&](V x) { fused(x, other); }};
+  for (std::size_t k = 0; k < calls.size(); ++k) {
+    INFO("call " << k);
+    Tape<double> tape;
+    const V x = tape.variable(full<double>({2, 3}, 1.0)), loss = sum(linear(x, kept));
+    const std::size_t size = tape.size();
+    CHECK_THROWS_AS(calls[k](x), ShapeError);
+    CHECK(tape.size() == size);
+    CHECK_FALSE(tape.held(other));
+    CHECK_FALSE(tape.held(wide));
+    CHECK(tape.held(kept));
+    other.update([](auto& values) { values += 1.0; });
+    wide.update([](auto& values) { values += 1.0; });
+    CHECK_NOTHROW(tape.backward(loss));
+  }
 }
 
 TEST_CASE("an operand that refers to nothing has no tape for a Parameter", "[parameter]") {

@@ -115,7 +115,12 @@ Files write_nam(const Output& output) {
   }
   json.close();
   json.key("weights").tensor("weights", numbers, network.dtype);
-  json.key("sample_rate").value(network.sample_rate > 0 ? network.sample_rate : 48000);
+  const double rate = network.sample_rate > 0 ? network.sample_rate : 48000;
+  if (const auto note = network.metadata.find("sample_rate");
+      note != network.metadata.end() && note->second.number() != rate)
+    output.refuse("metadata sample_rate is " + shown(note->second.text()) + ", and the file's own sample_rate " +
+                  MetadataValue(rate).text() + "; give it as samplerate (convert --sample-rate)");
+  json.key("sample_rate").value(rate);
   write_metadata(json, typed(output, network.metadata, note_types));
   write_self_test(json, network);
   json.close();

@@ -60,6 +60,9 @@ TEST_CASE("metadata keep their types, and become those that the program reads") 
        {{"year", 2024}, {"list", json::array({json::array({1}), json::array({2, 3})})}}},
       {R"({"year": 2024})", R"({"year": 2024})"},
       {R"({"year": )", R"({"year": )"},
+      {R"({"year": 1}, "other": {"a": 2})", R"({"year": 1}, "other": {"a": 2})"},
+      {R"({"year": 1}}, "weights": [0], "x": {"y": {"b": 2})", R"({"year": 1}}, "weights": [0], "x": {"y": {"b": 2})"},
+      {R"({"year": 1, "year": 2})", R"({"year": 1, "year": 2})"},
       {MetadataValue::json("[1, 2]"), json::array({1, 2})},
   };
   for (const auto& [format, key, type] : known)
@@ -163,6 +166,19 @@ TEST_CASE("a sample rate or a note of RTNeural's and AIDA-X's that is null says 
     CHECK_THAT(fault_of(with(with(file, "/author", "a"), "/metadata/author", "b"), format),
                ContainsSubstring("is a, and in metadata b; keep one of them"));
   }
+}
+
+TEST_CASE("a note that is said to be JSON is one value of it") {
+  const Network network = random_network(1, {{lstm, 8}, {linear, 1}});
+  for (const char* text : {"", "1 2", "1, \"x\": 2", "{\"a\": 1}, \"b\": {}", "{\"a\": 1, \"a\": 2}", "[1", "nan"})
+    for (const Format format : {Format::native, Format::rtneural, Format::nam, Format::keras, Format::onnx}) {
+      INFO(name(format) << ": " << text);
+      CHECK_THROWS_WITH(
+          nn::io::to_bytes(network, {.format = format, .metadata = {{"note", MetadataValue::json(text)}}}),
+          ContainsSubstring("metadata note: it is no value of JSON"));
+    }
+  CHECK_THROWS_WITH(saved_as(network, Format::nam, {.metadata = {{"sample_rate", 44100}}}),
+                    ContainsSubstring("metadata sample_rate is 44100, and the file's own sample_rate 48000"));
 }
 
 TEST_CASE("no note takes the place of what files keep beside their notes") {

@@ -152,6 +152,21 @@ TEST_CASE("optimizers: a rate that is no number updates nothing", "[optimizer]")
       CHECK(p.value()(0) == 1);
     }
     optimizer->set_learning_rate(usual);
+    // A mean of gradients with a weight of 1 or more, and rates of groups that there are not.
+    const std::vector<double> momenta = optimizer->momenta;
+    if (kind.find("Ada") == 0 || kind.find("NAda") == 0 || kind.find("RAda") == 0)
+      for (double& momentum : optimizer->momenta)
+        for (const double bad : {1.0, 1.5}) {
+          momentum = bad;
+          CHECK_THROWS_AS(optimizer->step(), ValueError);
+        }
+    optimizer->momenta = {0.5, 0.5, 0.5};
+    CHECK_THROWS_AS(optimizer->step(), ValueError);
+    optimizer->momenta = momenta;
+    optimizer->learning_rates.clear();
+    CHECK_THROWS_AS(optimizer->step(), ValueError);
+    optimizer->learning_rates = {usual};
+    CHECK(p.value()(0) == 1);
     optimizer->step();
     CHECK(p.value()(0) < 1);
   }
@@ -215,8 +230,12 @@ TEST_CASE("optimizers: refused options", "[optimizer]") {
   CHECK_THROWS_AS(nn::Adam<double>(list, {.weight_decay = infinity}), ValueError);
   CHECK_THROWS_AS(nn::SGD<double>(list, {.momentum = -1}), ValueError);
   CHECK_THROWS_AS(nn::SGD<double>(list, {.weight_decay = -1}), ValueError);
-  CHECK_THROWS_AS(nn::SGD<double>(list, {.nesterov = true}), ValueError);
-  CHECK_THROWS_AS(nn::SGD<double>(list, {.momentum = 0.9, .dampening = 0.1, .nesterov = true}), ValueError);
+  CHECK_THROWS_AS(nn::SGD<double>(list, {.dampening = -1}), ValueError);
+  CHECK_THROWS_MATCHES(nn::SGD<double>(list, {.nesterov = true}), ValueError,
+                       Catch::Matchers::Message("optimizer: nesterov needs a momentum, got 0.000000"));
+  CHECK_THROWS_MATCHES(nn::SGD<double>(list, {.momentum = 0.9, .dampening = 0.1, .nesterov = true}), ValueError,
+                       Catch::Matchers::Message("optimizer: nesterov needs a dampening of 0, got 0.100000"));
+  CHECK_THROWS_AS(nn::SGD<double>(std::vector<Parameter<double>*>{&p, nullptr}), ValueError);
   CHECK_THROWS_AS(nn::RMSProp<double>(list, {.alpha = 1}), ValueError);
   CHECK_THROWS_AS(nn::RMSProp<double>(list, {.eps = -1}), ValueError);
   CHECK_THROWS_AS(nn::Adam<double>(list, {.beta1 = 1}), ValueError);
@@ -224,12 +243,39 @@ TEST_CASE("optimizers: refused options", "[optimizer]") {
   CHECK_THROWS_MATCHES(nn::Adam<double>(list, {.eps = -1}), ValueError,
                        Catch::Matchers::Message("optimizer: eps must be positive, got -1.000000"));
   CHECK_THROWS_AS(nn::Adam<double>(list, {.decoupled_weight_decay = -1}), ValueError);
-  CHECK_THROWS_AS(nn::AdamW<double>(list, {.weight_decay = -1}), ValueError);
+  CHECK_THROWS_MATCHES(nn::AdamW<double>(list, {.weight_decay = -1}), ValueError,
+                       Catch::Matchers::Message("optimizer: weight_decay must not be negative, got -1.000000"));
   CHECK_THROWS_AS(nn::NAdam<double>(list, {.momentum_decay = -1}), ValueError);
   CHECK_THROWS_AS(nn::RAdam<double>(list, {.beta2 = 1}), ValueError);
   CHECK_THROWS_AS(nn::Adamax<double>(list, {.beta1 = -1}), ValueError);
   CHECK_THROWS_AS(nn::Adagrad<double>(list, {.lr_decay = -1}), ValueError);
   CHECK_THROWS_AS(nn::Adadelta<double>(list, {.rho = 1}), ValueError);
+}
+
+TEST_CASE("optimizers: options that are infinite in float are refused", "[optimizer]") {
+  Parameter<float> p(autograd::full<float>({2}, 1));
+  const std::vector<Parameter<float>*> list{&p};
+  constexpr double large = 1e39;
+  CHECK_THROWS_AS(nn::SGD<float>(list, {.momentum = large}), ValueError);
+  CHECK_THROWS_AS(nn::SGD<float>(list, {.dampening = large}), ValueError);
+  CHECK_THROWS_AS(nn::SGD<float>(list, {.weight_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::RMSProp<float>(list, {.eps = large}), ValueError);
+  CHECK_THROWS_AS(nn::RMSProp<float>(list, {.weight_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::RMSProp<float>(list, {.momentum = large}), ValueError);
+  CHECK_THROWS_AS(nn::Adam<float>(list, {.eps = large}), ValueError);
+  CHECK_THROWS_AS(nn::Adam<float>(list, {.weight_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::Adam<float>(list, {.decoupled_weight_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::AdamW<float>(list, {.weight_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::NAdam<float>(list, {.weight_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::NAdam<float>(list, {.momentum_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::RAdam<float>(list, {.weight_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::Adamax<float>(list, {.weight_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::Adagrad<float>(list, {.lr_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::Adagrad<float>(list, {.weight_decay = large}), ValueError);
+  CHECK_THROWS_AS(nn::Adagrad<float>(list, {.initial_accumulator_value = large}), ValueError);
+  CHECK_THROWS_AS(nn::Adadelta<float>(list, {.eps = large}), ValueError);
+  CHECK_THROWS_AS(nn::Adadelta<float>(list, {.weight_decay = large}), ValueError);
+  CHECK_NOTHROW(nn::AdamW<float>(list, {.weight_decay = 1e38}));
 }
 
 TEMPLATE_TEST_CASE("an eps of 0, which would make NaN of a parameter without gradient, is refused", "[optimizer]",

@@ -130,6 +130,24 @@ TEST_CASE("a sequence of schedules is checked as each is alone, and moves the mo
   }
 }
 
+TEST_CASE("a momentum that leaves [0, 1) is refused, and the rates stay", "[schedule]") {
+  using Mode = nn::CyclicLR::Mode;
+  Rates r = rates(1);
+  Scheduler scheduler(r, nn::CyclicLR{.base_lr = 1e-3,
+                                      .max_lr = 2e-3,
+                                      .step_size_up = 1,
+                                      .mode = Mode::exp_range,
+                                      .gamma = 2,
+                                      .base_momentum = 0.5,
+                                      .max_momentum = 0});
+  const Rates before = r;
+  for (int again = 0; again < 2; ++again) {
+    CHECK_THROWS_AS(scheduler.step(), ValueError);  // 0.5 * 2
+    CHECK(r.learning_rates == before.learning_rates);
+    CHECK(r.momenta == before.momenta);
+  }
+}
+
 TEST_CASE("a schedule that gives no rate leaves the optimizer as it is", "[schedule]") {
   Rates r = rates(1);
   const auto late = [](double bad) {
