@@ -81,13 +81,15 @@ void take_weights(const std::string& path, const std::string& cell, Setup& setup
 
 /// One sequence: a row of comma-separated numbers for every step.
 Array<double> read_sequence(const std::string& path, std::size_t input) {
-  std::istringstream text(nn::io::read_file(path));
+  std::string bytes = nn::io::read_file(path);
+  if (bytes.starts_with("\xEF\xBB\xBF")) bytes.erase(0, 3);
+  std::istringstream text(bytes);
   std::vector<double> values;
   std::size_t line = 0, rows = 0;
   for (std::string row; std::getline(text, row);) {
     ++line;
     if (row.find_first_not_of(" \t\r") == std::string::npos) continue;
-    std::istringstream fields(row);
+    std::istringstream fields(row + ',');  // so that one after the last comma is there, too
     std::size_t column = 0;
     for (std::string field; std::getline(fields, field, ',');) {
       ++column;

@@ -105,6 +105,9 @@ void create_folder(const fs::path& folder) {
   fs::create_directories(folder, error);
   if (!error && ::access(folder.c_str(), W_OK) != 0) error = {errno, std::generic_category()};
   if (error) throw InputError(fmt::format("can not write to {}: {}", folder.string(), error.message()));
+  for (const char* name : {"weights.json", "metrics.json", "loss.svg", "forecast.svg"})
+    if (const auto kind = fs::status(folder / name, error); fs::exists(kind) && !fs::is_regular_file(kind))
+      throw InputError(fmt::format("can not write {}: there is something that is no file", (folder / name).string()));
 }
 
 void print_split(const Series& series, const Data& data) {

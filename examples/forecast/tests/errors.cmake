@@ -60,6 +60,8 @@ forecast(2 "^forecast: can not read pipe: it is a pipe, not a regular file" --da
 forecast(2 "^forecast: a rollout of 30 months does not fit into 24 months of validation\n$"
   --data ${DATA} --output ${folder} --rollout 30 --validation-months 24)
 forecast(2 "--test-months: Value 23 not in range" --data ${DATA} --output ${folder} --test-months 23)
+forecast(2 "--learning-rate: nan is not a finite number" --data ${DATA} --output ${folder} --learning-rate nan)
+forecast(2 "--seed: 010 is no whole number" --data ${DATA} --output ${folder} --seed 010)
 forecast(2 "--no-such-option" --data ${DATA} --output ${folder} --no-such-option)
 if(EXISTS ${folder})
   message(FATAL_ERROR "a run that can not start must not create a folder")
@@ -67,6 +69,8 @@ endif()
 
 file(TOUCH occupied)
 forecast(2 "^forecast: can not write to occupied: " ${small} --output occupied)
+file(MAKE_DIRECTORY taken/metrics.json)
+forecast(2 "^forecast: can not write taken/metrics.json: there is something that is no file\n$" ${small} --output taken)
 forecast(1 "forecast: training diverged in epoch 1" ${small} --output ${folder} --learning-rate 1e30)
 expect_files(${folder})
 
