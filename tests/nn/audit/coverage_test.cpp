@@ -90,8 +90,8 @@ TEST_CASE("numbers under another name are no derivation of themselves") {
             .terms.back()
             .agrees);
   // No such thing is proposed as a repair either.
-  for (const std::string& cause : audit_of("dh[t] = direct_h[t]").terms[0].causes)
-    CHECK_THAT(cause, !Contains("= dh[t]"));
+  const Report report = audit_of("dh[t] = direct_h[t]");
+  for (const std::string& cause : report.terms[0].causes) CHECK_THAT(cause, !Contains("= dh[t]"));
 }
 
 TEST_CASE("the report lists the gradients of the cell that are not given") {

@@ -883,7 +883,7 @@ void check_cheap(const std::string& bytes, const std::string& text, std::size_t 
   CHECK_THAT(error, ContainsSubstring(text));
   INFO(error.substr(0, 200) << ": " << bytes.size() << " bytes");
   CHECK(allocated <= times_file * bytes.size() + (1 << 18));
-  CHECK(seconds < 5);
+  CHECK(seconds < 30);  // minutes where a cost is squared; sanitizers take six seconds
 }
 
 }  // namespace
