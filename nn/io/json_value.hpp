@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,9 +31,10 @@ class Arena {
 /// A value of a file, in 32 bytes, with all that it points to in an Arena. Nested lists of numbers, which must not be
 /// ragged, are one array; what stands in an object called "metadata" is notes, kept as they are written.
 struct JsonValue {
-  enum class Kind : unsigned char { null, truth, number, text, note, array, large, list, object };
+  // Of the type of its neighbour, which some systems put no bits of another beside.
+  enum class Kind : std::uint64_t { null, truth, number, text, note, array, large, list, object };
 
-  std::size_t byte : 56;  ///< how many bytes had been read when it was complete
+  std::uint64_t byte : 56;  ///< how many bytes had been read when it was complete
   Kind kind : 8;
   union {
     double number;        ///< of a truth value 0 or 1
