@@ -31,7 +31,7 @@ class Arena {
 /// A value of a file, in 32 bytes, with all that it points to in an Arena. Nested lists of numbers, which must not be
 /// ragged, are one array; what stands in an object called "metadata" is notes, kept as they are written.
 struct JsonValue {
-  // Of the type of its neighbour, which some systems put no bits of another beside.
+  // Of the same type as `byte`: Windows keeps bits of different types in words of their own.
   enum class Kind : std::uint64_t { null, truth, number, text, note, array, large, list, object };
 
   std::uint64_t byte : 56;  ///< how many bytes had been read when it was complete
