@@ -411,3 +411,12 @@ WENGERT_INLINE void store_some(Simd<T> lane, T* to, std::size_t count) {
 }  // namespace detail
 }  // namespace autograd
 WENGERT_QUIET_END
+
+#ifdef __aarch64__
+namespace autograd {
+
+/// The quotient, rounded once: that of floats in xsimd 8 is an estimate, of which half differ in the last bit.
+WENGERT_INLINE Simd<float> operator/(Simd<float> a, Simd<float> b) { return {vdivq_f32(a.value, b.value)}; }
+
+}  // namespace autograd
+#endif
