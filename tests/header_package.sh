@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # header_package FOLDER NAME VERSION INCLUDE: makes what find_package(NAME) looks for in FOLDER, of a library that is
 # headers alone. To be sourced.
 header_package() {
