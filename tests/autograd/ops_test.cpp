@@ -250,7 +250,8 @@ bool alike(const Array<double>& a, const Array<double>& b, bool cancels) {
     if (cancels && std::isfinite(y)) largest = std::max(largest, std::abs(y));
   for (std::size_t k = 0; k < a.size(); ++k) {
     const double x = a.data()[k], y = b.data()[k], scale = std::max(std::abs(y), largest);
-    if (!(x == y || (std::isnan(x) && std::isnan(y)) || std::abs(x - y) <= 1e-9 * scale)) return false;
+    const bool near = std::isfinite(y) && std::abs(x - y) <= 1e-9 * scale;
+    if (!(x == y || (std::isnan(x) && std::isnan(y)) || near)) return false;
   }
   return true;
 }
