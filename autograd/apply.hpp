@@ -46,6 +46,9 @@ void add_attribute(std::string& text, const char* name, double value);
 void add_attribute(std::string& text, const char* name, bool value);
 void add_attribute(std::string& text, const char* name, std::size_t value);
 void add_attribute(std::string& text, const char* name, Index value);
+void add_attribute(std::string& text, const char* name, unsigned axes);  ///< bit k for axis k
+void add_attribute(std::string& text, const char* name, const Shape& value);
+void add_attribute(std::string& text, const char* name, std::span<const std::size_t> value);
 
 /// Adds each recorded gradient, as numbers, to its destination.
 template <class T>

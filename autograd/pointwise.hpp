@@ -17,6 +17,7 @@
 
 #include "autograd/all_or_nothing.hpp"
 #include "autograd/apply.hpp"
+#include "autograd/compiled_function.hpp"
 #include "autograd/gradient.hpp"
 #include "autograd/kernels/pointwise_loop.hpp"
 #include "autograd/ops/activations.hpp"
@@ -480,6 +481,8 @@ struct PointwiseFunction {
 
   template <class T, std::size_t N>
   [[gnu::noinline]] auto composed(const std::array<Block<T>, N>& operands) const {
+    if (auto* const functions = operands[0].source.tape().recording().compiled_functions())
+      functions->push_back(compile_function<T, N>(f));
     std::array<Variable<T>, N> whole;
     for (std::size_t k = 0; k < N; ++k) whole[k] = operands[k];
     return unwrapped(ops::Pointwise<F, N>::template composed<T>(f, common_shape(operands), whole));

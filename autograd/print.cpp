@@ -32,6 +32,20 @@ void detail::add_attribute(std::string& text, const char* name, std::size_t valu
 void detail::add_attribute(std::string& text, const char* name, Index value) {
   add(text, name, "=" + std::to_string(value));
 }
+void detail::add_attribute(std::string& text, const char* name, unsigned axes) {
+  std::vector<std::size_t> list;
+  for (std::size_t axis = 0; axis < Shape::max_rank; ++axis)
+    if (axes >> axis & 1u) list.push_back(axis);
+  add_attribute(text, name, std::span<const std::size_t>(list));
+}
+void detail::add_attribute(std::string& text, const char* name, const Shape& value) {
+  add(text, name, "=" + to_string(value));
+}
+void detail::add_attribute(std::string& text, const char* name, std::span<const std::size_t> value) {
+  std::string list;
+  for (const std::size_t each : value) list += (list.empty() ? "" : ", ") + std::to_string(each);
+  add(text, name, "=(" + list + ")");
+}
 
 template <class T>
 void Tape<T>::print(std::ostream& out) const {

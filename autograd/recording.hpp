@@ -22,6 +22,8 @@ namespace autograd {
 
 template <class T>
 class Repeat;
+template <class T>
+struct CompiledFunction;
 
 /// One value. Its storage is its own, or part of the storage of `source` (reshape, leading-axis slices).
 template <class T>
@@ -215,6 +217,9 @@ class Recording {
   }
   /// Whether what is made of several ops has to be recorded as such, one by one.
   bool op_by_op() const { return op_by_op_; }
+  /// Where pointwise functions that are recorded so leave what was compiled of them; null if nobody asks for it.
+  std::vector<CompiledFunction<T>>* compiled_functions() const { return compiled_functions_; }
+  void collect_compiled_functions(std::vector<CompiledFunction<T>>* to) { compiled_functions_ = to; }
   /// The parameters recorded so far, in their order.
   std::size_t parameter_count() const { return parameters_.size(); }
   SlotId parameter_slot(std::size_t index) const { return parameters_[index].slot; }
@@ -462,6 +467,7 @@ class Recording {
   KeyedList<Name> names_;
   std::vector<std::string_view> watched_names_;
   bool op_by_op_ = false;
+  std::vector<CompiledFunction<T>>* compiled_functions_ = nullptr;
   KeyedList<Packed> packed_;
   std::vector<std::size_t> repacked_;  ///< the same in the order in which a replay does
   std::vector<std::size_t> made_;      ///< those of them that have values, in the order in which they got them

@@ -8,23 +8,11 @@
 #include <tuple>
 #include <type_traits>
 
+#include "autograd/kernels/layout.hpp"
 #include "autograd/values/dual.hpp"
 
 WENGERT_QUIET_BEGIN
 namespace autograd::kernels {
-
-/// How an operand lies in memory: element (row, column) is at offset + row * row_step + (column, unless it is
-/// repeated).
-struct Layout {
-  std::uint32_t offset = 0;
-  std::uint32_t row_step = 0;   ///< 0: every row reads the same
-  bool repeats_column = false;  ///< every column reads the same
-};
-
-struct Extent {
-  std::size_t rows;
-  std::size_t columns;
-};
 
 /// Results of a pointwise function: a single one, or a tuple of several.
 template <class Result>

@@ -1,5 +1,6 @@
 #include "autograd/ops/activations.hpp"
 
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/on_tape.hpp"
 
 namespace autograd {
@@ -18,5 +19,11 @@ template struct detail::OnTape<ops::LeakyRelu>;
 template struct detail::OnTape<ops::Elu>;
 template struct detail::OnTape<ops::Celu>;
 template struct detail::OnTape<ops::HardTanh>;
+
+template <class Entry>
+void detail::add_activation_ops(std::vector<Entry>& to) {
+  add_elementwise<ops::LeakyRelu, ops::Elu, ops::Celu, ops::HardTanh>(to);
+}
+WENGERT_GRAPH_OPS(detail::add_activation_ops)
 
 }  // namespace autograd

@@ -1,6 +1,7 @@
 #include "autograd/ops/arithmetic.hpp"
 
 #include "autograd/ops/elementary.hpp"
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/on_tape.hpp"
 #include "autograd/ops/selection.hpp"
 
@@ -18,5 +19,12 @@ template struct detail::OnTape<ops::Pow>;
 template struct detail::OnTape<ops::Power>;
 template struct detail::OnTape<ops::Square>;
 template struct detail::OnTape<ops::Reciprocal>;
+
+template <class Entry>
+void detail::add_arithmetic_ops(std::vector<Entry>& to) {
+  add_elementwise<ops::Add, ops::Sub, ops::Mul, ops::Div, ops::Neg, ops::Affine, ops::DividedBy, ops::DividedInto,
+                  ops::Pow, ops::Power, ops::Square, ops::Reciprocal>(to);
+}
+WENGERT_GRAPH_OPS(detail::add_arithmetic_ops)
 
 }  // namespace autograd

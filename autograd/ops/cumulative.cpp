@@ -3,6 +3,7 @@
 #include "autograd/apply.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/reduction.hpp"
 #include "autograd/ops/selection.hpp"
 #include "autograd/ops/shape.hpp"
@@ -122,5 +123,14 @@ Variable<T> prod(Variable<T> x, const Axes& axes, bool keepdims) {
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
+
+template <class Entry>
+void detail::add_cumulative_ops(std::vector<Entry>& to) {
+  add_structural<ops::Cumsum>(to, [](const ops::Cumsum& rule, Shapes x) {
+    if (rule.axis >= x[0]->rank())
+      throw ShapeError("cumsum: axis " + std::to_string(rule.axis) + " is out of range for shape " + to_string(*x[0]));
+  });
+}
+WENGERT_GRAPH_OPS(detail::add_cumulative_ops)
 
 }  // namespace autograd

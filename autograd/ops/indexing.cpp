@@ -1,10 +1,14 @@
 #include "autograd/ops/indexing.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "autograd/all_or_nothing.hpp"
 #include "autograd/apply.hpp"
+#include "autograd/number_text.hpp"
 #include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/reduction.hpp"
 #include "autograd/ops/selection.hpp"
 #include "autograd/ops/shape.hpp"
@@ -103,7 +107,12 @@ struct Take {
   }
   template <class T>
   void vjp(Recorder<T>& call) const;
-  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
+  std::string attributes() const { return "axis=" + std::to_string(axis); }
+  static void visit(auto& self, auto&& visitor) {
+    visitor("axis", self.axis);
+    visitor("index_shape", self.index_shape);
+    visitor("indices", self.indices);
+  }
 };
 
 // The adjoint of take: y = zeros, y[.., index_k, ..] += x[.., k, ..],   dx = take(g)
@@ -131,6 +140,49 @@ void Take::vjp(Recorder<T>& call) const {
   call.add(0, apply(TakeAdjoint{*this, call.input().shape()}, call.gradient()));
 }
 
+// y[k, ..] = weight[x_k, ..], NaN where x_k is no row,   dweight[x_k, ..] += g[k, ..]
+struct Embedding {
+  static constexpr OpInfo info{.name = "embedding", .inputs = 2, .vjp_reads = Reads::inputs};
+
+  static bool is_row(double index, std::size_t rows) {
+    return index >= 0 && index < static_cast<double>(rows) && index == std::floor(index);
+  }
+  Shape infer(Shapes inputs) const {
+    if (inputs[0]->rank() != 2)
+      throw ShapeError("embedding: the weight has shape " + to_string(*inputs[0]) +
+                       ", expected (vocabulary, features)");
+    Shape shape = *inputs[1];
+    shape.push_back(inputs[0]->back());
+    return shape;
+  }
+  template <class V>
+  void forward(const ForwardCall<V>& call) const {
+    const std::size_t rows = (*call.input(0).shape)[0], features = call.input(0).shape->back();
+    for (std::size_t k = 0; k < call.input(1).size(); ++k) {
+      const double index = std::real(call.input(1).data[k]);
+      if (is_row(index, rows))
+        std::copy_n(call.input(0).data + static_cast<std::size_t>(index) * features, features,
+                    call.output().data + k * features);
+      else
+        std::fill_n(call.output().data + k * features, features, V(std::numeric_limits<double>::quiet_NaN()));
+    }
+  }
+  template <class T>
+  void vjp(Recorder<T>& call) const {
+    if (!call.wants(0)) return;
+    const Variable<T> weight = call.input(0), index = call.input(1);
+    const ArrayView<T> values = index.value();
+    const std::span<std::size_t> rows = weight.tape().recording().template list<std::size_t>(values.size());
+    for (std::size_t k = 0; k < rows.size(); ++k) {
+      const double value = static_cast<double>(values.data()[k]);
+      if (!is_row(value, weight.shape()[0]))
+        throw ValueError("embedding: " + number_text(value) + " is no row, and has no gradient");
+      rows[k] = static_cast<std::size_t>(value);
+    }
+    call.add(0, apply(TakeAdjoint{{0, index.shape(), rows}, weight.shape()}, call.gradient()));
+  }
+};
+
 // y[i][j] = x[index[i][j]][j] (for axis 0),   dx[index[i][j]][j] += g[i][j]
 struct Gather {
   static constexpr OpInfo info{.name = "gather", .vjp_reads = Reads::neither};
@@ -153,7 +205,12 @@ struct Gather {
   }
   template <class T>
   void vjp(Recorder<T>& call) const;
-  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
+  std::string attributes() const { return "axis=" + std::to_string(axis); }
+  static void visit(auto& self, auto&& visitor) {
+    visitor("axis", self.axis);
+    visitor("index_shape", self.index_shape);
+    visitor("indices", self.indices);
+  }
 };
 
 // The adjoint of gather: y = zeros, y[index[i][j]][j] += x[i][j],   dx = gather(g)
@@ -209,6 +266,18 @@ Variable<T> embedding(Variable<T> weight, const Array<Index>& indices, std::opti
     for (std::size_t k = 0; k < kept.size(); ++k) values[k] = kept[k] == row ? T(0) : T(1);
   });
   return where(learns, rows, detach(rows));
+}
+
+template <class T>
+Variable<T> embedding(Variable<T> weight, Variable<T> indices) {
+  common_tape("embedding", weight, indices);
+  const Shape shape = weight.shape();
+  if (shape.rank() == 2)
+    for (const T value : indices.value())
+      if (!ops::Embedding::is_row(static_cast<double>(value), shape[0]))
+        throw ValueError("embedding: " + number_text(static_cast<double>(value)) + " is no row of a vocabulary of " +
+                         std::to_string(shape[0]) + "; rows are 0 to " + std::to_string(shape[0] - 1));
+  return apply(ops::Embedding{}, weight, indices);
 }
 
 namespace {
@@ -288,6 +357,7 @@ Variable<T> masked_select(Variable<T> x, Variable<T> mask) {
 #define INSTANTIATE(T)                                                                    \
   template Variable<T> detail::take_elements(Variable<T>, std::span<const std::size_t>);  \
   template Variable<T> take(Variable<T>, const Array<Index>&, Index);                     \
+  template Variable<T> embedding(Variable<T>, Variable<T>);                               \
   template Variable<T> embedding(Variable<T>, const Array<Index>&, std::optional<Index>); \
   template Variable<T> gather(Variable<T>, const Array<Index>&, Index);                   \
   template Variable<T> index_add(Variable<T>, const Array<Index>&, Variable<T>, Index);   \
@@ -296,5 +366,60 @@ Variable<T> masked_select(Variable<T> x, Variable<T> mask) {
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
+
+namespace {
+
+/// The indices lead into an axis of so many elements, and there are as many as their shape says.
+void check_indices(const char* op, const Shape& shape, std::size_t axis, const Shape& index_shape,
+                   std::span<const std::size_t> indices) {
+  if (axis >= shape.rank())
+    throw ShapeError(std::string(op) + ": axis " + std::to_string(axis) + " is out of range for shape " +
+                     to_string(shape));
+  if (index_shape.elements() != indices.size())
+    throw ShapeError(std::string(op) + ": " + std::to_string(indices.size()) + " indices of shape " +
+                     to_string(index_shape));
+  for (const std::size_t index : indices)
+    if (index >= shape[axis])
+      throw ValueError(std::string(op) + ": index " + std::to_string(index) + " is out of range for extent " +
+                       std::to_string(shape[axis]));
+}
+
+/// The rule with its indices kept on the tape.
+template <class T, class Rule>
+std::vector<Variable<T>> record_indexed(Rule rule, Variable<T> x) {
+  rule.indices = x.tape().recording().keep(rule.indices);
+  return {apply(rule, x)};
+}
+
+}  // namespace
+
+template <class Entry>
+void detail::add_indexing_ops(std::vector<Entry>& to) {
+  const auto record = [](const auto& rule, auto x) { return record_indexed(rule, x[0]); };
+  add_structural<ops::Take>(
+      to,
+      [](const ops::Take& rule, Shapes x) {
+        check_indices("take", *x[0], rule.axis, rule.index_shape, rule.indices);
+        if (x[0]->rank() - 1 + rule.index_shape.rank() > Shape::max_rank)
+          throw ShapeError("take: the result has more than 8 axes");
+      },
+      record);
+  add_structural<ops::Gather>(
+      to,
+      [](const ops::Gather& rule, Shapes x) {
+        check_indices("gather", *x[0], rule.axis, rule.index_shape, rule.indices);
+        bool fits = rule.index_shape.rank() == x[0]->rank();
+        for (std::size_t k = 0; fits && k < x[0]->rank(); ++k)
+          fits = k == rule.axis || rule.index_shape[k] <= (*x[0])[k];
+        if (!fits)
+          throw ShapeError("gather: indices of shape " + to_string(rule.index_shape) + " for an input of shape " +
+                           to_string(*x[0]));
+      },
+      record);
+  add_structural<ops::Embedding>(to, [](const ops::Embedding&, Shapes x) {
+    if (x[1]->rank() == Shape::max_rank) throw ShapeError("embedding: the result has more than 8 axes");
+  });
+}
+WENGERT_GRAPH_OPS(detail::add_indexing_ops)
 
 }  // namespace autograd

@@ -20,6 +20,12 @@ Variable<T> take(Variable<T> x, const Array<Index>& indices, Index axis);
 template <class T>
 Variable<T> embedding(Variable<T> weight, const Array<Index>& indices, std::optional<Index> padding = {});
 
+/// Rows of a weight (vocabulary, features) at indices that are values, whole numbers in an array of any shape: what a
+/// Graph has in the place of the function above. They get no gradient. Throws ShapeError for a weight of other than two
+/// axes, ValueError for a value that is no row. In a replay(), and in a Graph, the row of such a value is NaN.
+template <class T>
+Variable<T> embedding(Variable<T> weight, Variable<T> indices);
+
 /// One element for each index, moving along an axis only: y[i][j] = x[indices[i][j]][j] for axis 0 (PyTorch's gather).
 /// Throws ShapeError unless the indices have x's rank and no larger extents, ValueError for an index out of range.
 template <class T>

@@ -6,6 +6,7 @@
 #include "autograd/kernels/gemm.hpp"
 #include "autograd/kernels/packed_product.hpp"
 #include "autograd/kernels/run.hpp"
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/shape.hpp"
 
 namespace autograd {
@@ -255,5 +256,26 @@ Variable<T> linear(Variable<T> x, Variable<T> weight, Donated<T> bias) {
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
+
+template <class Entry>
+void detail::add_linear_ops(std::vector<Entry>& to) {
+  add_structural<ops::Matmul>(to, [](const ops::Matmul&, Shapes x) {
+    const Shape &a = *x[0], &b = *x[1];
+    if (a.rank() < 2 || a.rank() != b.rank() || a.back() != b[b.rank() - 2] ||
+        !std::equal(a.begin(), a.end() - 2, b.begin()))
+      throw ShapeError("matmul: left " + to_string(a) + " and right " + to_string(b) +
+                       "; they must have equal leading extents, and as many columns as rows");
+  });
+  add_structural<ops::Linear>(
+      to,
+      [](const ops::Linear&, Shapes x) {
+        if (x.size() != 2 && x.size() != 3)
+          throw ShapeError("linear: it has " + std::to_string(x.size()) + " inputs, expected 2 or 3");
+      },
+      [](const ops::Linear&, auto x) {
+        return std::vector{x.size() == 2 ? linear(x[0], x[1]) : linear(x[0], x[1], x[2])};
+      });
+}
+WENGERT_GRAPH_OPS(detail::add_linear_ops)
 
 }  // namespace autograd

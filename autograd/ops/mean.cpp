@@ -5,6 +5,7 @@
 #include "autograd/error.hpp"
 #include "autograd/kernels/mean.hpp"
 #include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/selection.hpp"
 #include "autograd/ops/shape.hpp"
 
@@ -53,6 +54,10 @@ struct Mean {
     if (last == first + 1) return "axis=" + std::to_string(first);
     return last == first ? "no axes" : "axes=" + std::to_string(first) + " to " + std::to_string(last - 1);
   }
+  static void visit(auto& self, auto&& visitor) {
+    visitor("first", self.first);
+    visitor("last", self.last);
+  }
 };
 
 // y = x - mean of x over the axes from `first` to before `last`,   dx = g - mean of g
@@ -75,6 +80,7 @@ struct Centered {
     call.add(0, apply(*this, call.gradient()));
   }
   std::string attributes() const { return mean.attributes(); }
+  static void visit(auto& self, auto&& visitor) { Mean::visit(self.mean, visitor); }
 };
 
 // y = the mean of x where m is not 0, 0 if it is nowhere,   dx = g / count there, 0 elsewhere. m has the leading axes
@@ -181,5 +187,18 @@ Variable<T> masked_mean(Variable<T> x, Variable<T> mask) {
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
+
+template <class Entry>
+void detail::add_mean_ops(std::vector<Entry>& to) {
+  const auto check = [](const ops::Mean& rule, Shapes x) {
+    if (rule.first > rule.last || rule.last > x[0]->rank())
+      throw ShapeError("mean: axes " + std::to_string(rule.first) + " to before " + std::to_string(rule.last) +
+                       " are out of range for shape " + to_string(*x[0]));
+    check_not_empty("mean", *x[0], ((1u << rule.last) - 1) & ~((1u << rule.first) - 1));
+  };
+  add_structural<ops::Mean>(to, check);
+  add_structural<ops::Centered>(to, [](const ops::Centered& rule, Shapes x) { decltype(check){}(rule.mean, x); });
+}
+WENGERT_GRAPH_OPS(detail::add_mean_ops)
 
 }  // namespace autograd

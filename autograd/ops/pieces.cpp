@@ -5,6 +5,7 @@
 #include "autograd/kernels/run.hpp"
 #include "autograd/kernels/strided.hpp"
 #include "autograd/ops/alias.hpp"
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/shape.hpp"
 
 namespace autograd {
@@ -145,7 +146,10 @@ struct Split {
       if (call.has_gradient(k)) call.add_piece(0, piece, call.gradient(k));
     });
   }
-  static void visit(auto& self, auto&& visitor) { visitor("axis", self.axis); }
+  static void visit(auto& self, auto&& visitor) {
+    visitor("axis", self.axis);
+    visitor("extents", self.extents);
+  }
 };
 
 // y_k = x[k],   dx[k] = g_k
@@ -453,5 +457,78 @@ Variable<T> assemble(const Shape& shape, std::span<const Piece> pieces, std::spa
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
+
+namespace {
+
+void check_axis(const char* op, std::size_t axis, const Shape& shape) {
+  if (axis >= shape.rank())
+    throw ShapeError(std::string(op) + ": axis " + std::to_string(axis) + " is out of range for shape " +
+                     to_string(shape));
+}
+
+void check_piece(const char* op, const Piece& piece, const Shape& shape) {
+  check_axis(op, piece.axis, shape);
+  const std::size_t extent = shape[piece.axis];
+  bool fits = piece.length == 0 || (piece.length <= extent && piece.start < extent);
+  if (fits && piece.length > 1) {
+    const std::size_t distance =
+        piece.step < 0 ? std::size_t(0) - static_cast<std::size_t>(piece.step) : static_cast<std::size_t>(piece.step);
+    const std::size_t room = piece.step < 0 ? piece.start : extent - 1 - piece.start;
+    fits = distance > 0 && distance <= room / (piece.length - 1);
+  }
+  if (!fits)
+    throw ShapeError(std::string(op) + ": " + std::to_string(piece.length) + " elements from " +
+                     std::to_string(piece.start) + " on in steps of " + std::to_string(piece.step) +
+                     " are not within axis " + std::to_string(piece.axis) + " of shape " + to_string(shape));
+}
+
+}  // namespace
+
+template <class Entry>
+void detail::add_piece_ops(std::vector<Entry>& to) {
+  add_structural<ops::Slice>(to, [](const ops::Slice& rule, Shapes x) { check_piece("slice", rule.piece, *x[0]); });
+  add_structural<ops::Select>(to, [](const ops::Select& rule, Shapes x) {
+    check_piece("select", {rule.piece.axis, rule.piece.start, 1, 1}, *x[0]);
+  });
+  add_structural<ops::Split>(
+      to,
+      [](const ops::Split& rule, Shapes x) {
+        check_axis("split", rule.axis, *x[0]);
+        std::size_t total = 0;
+        for (const std::size_t extent : rule.extents) total = extent_sum("split", total, extent);
+        if (rule.extents.empty() || total != (*x[0])[rule.axis])
+          throw ShapeError("split: the pieces add up to " + std::to_string(total) + " along axis " +
+                           std::to_string(rule.axis) + " of shape " + to_string(*x[0]));
+      },
+      [](const ops::Split& rule, auto x) { return split(x[0], rule.extents, static_cast<Index>(rule.axis)); },
+      [](const ops::Split& rule, Shapes x) {
+        std::vector<Shape> shapes(rule.extents.size(), *x[0]);
+        for (std::size_t k = 0; k < shapes.size(); ++k) shapes[k][rule.axis] = rule.extents[k];
+        return shapes;
+      });
+  add_structural<ops::Unbind>(
+      to,
+      [](const ops::Unbind&, Shapes x) {
+        constexpr std::size_t most = 4096;
+        if (x[0]->rank() == 0 || (*x[0])[0] == 0 || (*x[0])[0] > most)
+          throw ShapeError("unbind: shape " + to_string(*x[0]) + " has no first axis of 1 to " + std::to_string(most));
+      },
+      [](const ops::Unbind&, auto x) {
+        std::vector parts(x[0].shape()[0], x[0]);
+        unbind(x[0], std::span(parts));
+        return parts;
+      },
+      [](const ops::Unbind&, Shapes x) {
+        Shape part = *x[0];
+        part.erase(0);
+        return std::vector<Shape>((*x[0])[0], part);
+      });
+  add_structural<ops::Concat>(to, [](const ops::Concat& rule, Shapes x) { check_axis("concat", rule.axis, *x[0]); });
+  add_structural<ops::Stack>(to, [](const ops::Stack& rule, Shapes x) {
+    if (rule.axis > x[0]->rank() || x[0]->rank() == Shape::max_rank)
+      throw ShapeError("stack: axis " + std::to_string(rule.axis) + " for inputs of shape " + to_string(*x[0]));
+  });
+}
+WENGERT_GRAPH_OPS(detail::add_piece_ops)
 
 }  // namespace autograd

@@ -8,6 +8,7 @@
 #include "autograd/kernels/strided.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/shape.hpp"
 
 namespace autograd {
@@ -131,6 +132,11 @@ struct Max {
   unsigned mask;
   bool first;  ///< ties: all of the gradient to the first, else even shares
 
+  static void visit(auto& self, auto&& visitor) {
+    visitor("axes", self.mask);
+    visitor("first", self.first);
+  }
+
   Shape infer(Shapes inputs) const {
     check_not_empty("max", *inputs[0], mask);
     return reduced(*inputs[0], mask, true);
@@ -181,6 +187,8 @@ struct LogSumExpShare {
 struct LogSumExp {
   static constexpr OpInfo info{.name = "logsumexp", .vjp_reads = Reads::inputs};
   unsigned mask;
+
+  static void visit(auto& self, auto&& visitor) { visitor("axes", self.mask); }
 
   Shape infer(Shapes inputs) const { return reduced(*inputs[0], mask, true); }
   template <class V>
@@ -333,5 +341,22 @@ Variable<T> logsumexp(Variable<T> x, const Axes& axes, bool keepdims) {
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
+
+namespace {
+
+void check_mask(const char* op, unsigned mask, const Shape& shape) {
+  if (mask & ~all_axes(shape))
+    throw ShapeError(std::string(op) + ": an axis is out of range for shape " + to_string(shape));
+}
+
+}  // namespace
+
+template <class Entry>
+void detail::add_reduction_ops(std::vector<Entry>& to) {
+  add_structural<ops::Max>(to, [](const ops::Max& rule, Shapes x) { check_mask("max", rule.mask, *x[0]); });
+  add_structural<ops::LogSumExp>(
+      to, [](const ops::LogSumExp& rule, Shapes x) { check_mask("logsumexp", rule.mask, *x[0]); });
+}
+WENGERT_GRAPH_OPS(detail::add_reduction_ops)
 
 }  // namespace autograd

@@ -1,5 +1,6 @@
 #include "autograd/ops/selection.hpp"
 
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/on_tape.hpp"
 
 namespace autograd {
@@ -29,6 +30,20 @@ template Variable<double> detail::record_masked(Variable<double>, Variable<doubl
 template Variable<float> detail::record_where(Variable<float>, Variable<float>, Variable<float>);
 template Variable<double> detail::record_where(Variable<double>, Variable<double>, Variable<double>);
 
+// These take a mask, and are recorded as above.
+#define ON_TAPE(T)                                                                                                 \
+  template <>                                                                                                      \
+  Variable<T> detail::OnTape<ops::Masked>::record(const ops::Masked&, Variable<T> x, Variable<T> m) {              \
+    return record_masked(x, m);                                                                                    \
+  }                                                                                                                \
+  template <>                                                                                                      \
+  Variable<T> detail::OnTape<ops::Where>::record(const ops::Where&, Variable<T> c, Variable<T> a, Variable<T> b) { \
+    return record_where(c, a, b);                                                                                  \
+  }
+ON_TAPE(float)
+ON_TAPE(double)
+#undef ON_TAPE
+
 template struct detail::OnTape<ops::Greater>;
 template struct detail::OnTape<ops::GreaterThan>;
 template struct detail::OnTape<ops::Equal>;
@@ -38,5 +53,12 @@ template struct detail::OnTape<ops::Maximum>;
 template struct detail::OnTape<ops::Minimum>;
 template struct detail::OnTape<ops::Clip>;
 template struct detail::OnTape<ops::Floor>;
+
+template <class Entry>
+void detail::add_selection_ops(std::vector<Entry>& to) {
+  add_elementwise<ops::Greater, ops::GreaterThan, ops::Equal, ops::EqualTo, ops::Sign, ops::Masked, ops::Where,
+                  ops::Maximum, ops::Minimum, ops::Clip, ops::Floor>(to);
+}
+WENGERT_GRAPH_OPS(detail::add_selection_ops)
 
 }  // namespace autograd

@@ -7,6 +7,7 @@
 #include "autograd/kernels/strided.hpp"
 #include "autograd/ops/alias.hpp"
 #include "autograd/ops/arithmetic.hpp"
+#include "autograd/ops/on_graph.hpp"
 
 namespace autograd {
 
@@ -20,7 +21,9 @@ namespace ops {
 // y = x in another shape,   dx = g in x's shape
 struct Reshape {
   static constexpr OpInfo info{.name = "reshape", .vjp_reads = Reads::neither};
-  Shape shape;
+  Shape shape;  ///< which print() shows as that of the result
+  static std::string attributes() { return {}; }
+  static void visit(auto& self, auto&& visitor) { visitor("shape", self.shape); }
   Shape infer(Shapes) const { return shape; }
   template <class V>
   void forward(const ForwardCall<V>& call) const {
@@ -36,6 +39,8 @@ struct Reshape {
 struct BroadcastTo {
   static constexpr OpInfo info{.name = "broadcast_to", .vjp_reads = Reads::neither};
   Shape shape;
+  static std::string attributes() { return {}; }
+  static void visit(auto& self, auto&& visitor) { visitor("shape", self.shape); }
   Shape infer(Shapes) const { return shape; }
   template <class V>
   void forward(const ForwardCall<V>& call) const {
@@ -59,6 +64,8 @@ struct BroadcastTo {
 struct SumTo {
   static constexpr OpInfo info{.name = "sum_to", .vjp_reads = Reads::neither};
   Shape shape;
+  static std::string attributes() { return {}; }
+  static void visit(auto& self, auto&& visitor) { visitor("shape", self.shape); }
   Shape infer(Shapes) const { return shape; }
   template <class V>
   void forward(const ForwardCall<V>& call) const {
@@ -83,8 +90,9 @@ struct SumTo {
 // y[i0, i1, ...] = x with axis k of y being axis axes[k] of x,   dx = g under the inverse permutation
 struct Permute {
   static constexpr OpInfo info{.name = "permute", .vjp_reads = Reads::neither};
-  std::array<std::size_t, Shape::max_rank> axes;
+  Shape axes;  ///< one for each of y
 
+  static void visit(auto& self, auto&& visitor) { visitor("axes", self.axes); }
   Shape infer(Shapes inputs) const {
     Shape shape = *inputs[0];
     for (std::size_t k = 0; k < shape.rank(); ++k) shape[k] = (*inputs[0])[axes[k]];
@@ -112,7 +120,7 @@ struct Permute {
   }
   template <class T>
   void vjp(Recorder<T>& call) const {
-    Permute inverse{};
+    Permute inverse{axes};
     for (std::size_t k = 0; k < call.input().shape().rank(); ++k) inverse.axes[axes[k]] = k;
     call.add(0, apply(inverse, call.gradient()));
   }
@@ -180,16 +188,16 @@ Variable<T> permute(Variable<T> x, const Axes& axes) {
   if (axes.size() != rank)
     throw ShapeError("permute: " + std::to_string(axes.size()) + " axes for shape " + to_string(x.shape()) +
                      "; name each of its " + std::to_string(rank) + " axes once");
-  ops::Permute rule{};
-  for (std::size_t k = 0; k < rank; ++k) rule.axes[k] = normalize_axis("permute", axes[k], rank);
+  ops::Permute rule;
+  for (std::size_t k = 0; k < rank; ++k) rule.axes.push_back(normalize_axis("permute", axes[k], rank));
   return apply(rule, x);
 }
 
 template <class T>
 Variable<T> transpose(Variable<T> x, Index axis0, Index axis1) {
   const std::size_t rank = x.shape().rank();
-  ops::Permute rule{};
-  for (std::size_t k = 0; k < rank; ++k) rule.axes[k] = k;
+  ops::Permute rule;
+  for (std::size_t k = 0; k < rank; ++k) rule.axes.push_back(k);
   std::swap(rule.axes[normalize_axis("transpose", axis0, rank)], rule.axes[normalize_axis("transpose", axis1, rank)]);
   return apply(rule, x);
 }
@@ -225,5 +233,28 @@ Variable<T> detach(Variable<T> x) {
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
+
+template <class Entry>
+void detail::add_shape_ops(std::vector<Entry>& to) {
+  add_structural<ops::Reshape>(to, [](const ops::Reshape& rule, Shapes x) {
+    if (x[0]->elements() != rule.shape.elements())
+      throw ShapeError("reshape: " + to_string(*x[0]) + " and " + to_string(rule.shape) +
+                       " have other numbers of elements; they must be equal");
+  });
+  add_structural<ops::BroadcastTo>(
+      to, [](const ops::BroadcastTo& rule, Shapes x) { check_broadcasts_to("broadcast_to", *x[0], rule.shape); });
+  add_structural<ops::SumTo>(
+      to, [](const ops::SumTo& rule, Shapes x) { check_broadcasts_to("sum_to", rule.shape, *x[0]); });
+  add_structural<ops::Permute>(to, [](const ops::Permute& rule, Shapes x) {
+    unsigned mask = 0;
+    for (const std::size_t axis : rule.axes)
+      if (axis < x[0]->rank()) mask |= 1u << axis;
+    if (rule.axes.rank() != x[0]->rank() || mask != all_axes(*x[0]))
+      throw ShapeError("permute: axes " + to_string(rule.axes) + " of shape " + to_string(*x[0]) +
+                       "; name each of its " + std::to_string(x[0]->rank()) + " axes once");
+  });
+  add_structural<ops::Detach>(to, [](const ops::Detach&, Shapes) {});
+}
+WENGERT_GRAPH_OPS(detail::add_shape_ops)
 
 }  // namespace autograd

@@ -7,6 +7,7 @@
 #include "autograd/kernels/log_sum_exp.hpp"
 #include "autograd/ops/arithmetic.hpp"
 #include "autograd/ops/elementary.hpp"
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/reduction.hpp"
 #include "autograd/ops/selection.hpp"
 
@@ -92,5 +93,17 @@ Variable<T> log_softmax(Variable<T> x, Index axis) {
 INSTANTIATE(float)
 INSTANTIATE(double)
 #undef INSTANTIATE
+
+template <class Entry>
+void detail::add_softmax_ops(std::vector<Entry>& to) {
+  const auto check = [](const auto& rule, Shapes x) {
+    if (rule.axis >= x[0]->rank())
+      throw ShapeError(std::string(rule.info.name) + ": axis " + std::to_string(rule.axis) +
+                       " is out of range for shape " + to_string(*x[0]));
+  };
+  add_structural<ops::Softmax>(to, check);
+  add_structural<ops::LogSoftmax>(to, check);
+}
+WENGERT_GRAPH_OPS(detail::add_softmax_ops)
 
 }  // namespace autograd

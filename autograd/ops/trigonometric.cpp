@@ -1,5 +1,6 @@
 #include "autograd/ops/trigonometric.hpp"
 
+#include "autograd/ops/on_graph.hpp"
 #include "autograd/ops/on_tape.hpp"
 
 namespace autograd {
@@ -13,5 +14,11 @@ template struct detail::OnTape<ops::Atan>;
 template struct detail::OnTape<ops::Sinh>;
 template struct detail::OnTape<ops::Cosh>;
 template struct detail::OnTape<ops::Atan2>;
+
+template <class Entry>
+void detail::add_trigonometric_ops(std::vector<Entry>& to) {
+  add_elementwise<ops::Sin, ops::Cos, ops::Tan, ops::Asin, ops::Acos, ops::Atan, ops::Sinh, ops::Cosh, ops::Atan2>(to);
+}
+WENGERT_GRAPH_OPS(detail::add_trigonometric_ops)
 
 }  // namespace autograd

@@ -142,6 +142,8 @@ template <class T, class C>
 class HiddenLayers {
  public:
   const LayersOptions& options() const { return layers_.options(); }
+  /// Its cells.
+  RecurrentLayers<T, C>& layers() { return layers_; }
 
   /// The state is h (L D, B, H); zeros for an initial one that refers to nothing.
   using Call = SequenceCall<T, Variable<T>>;

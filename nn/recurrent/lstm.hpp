@@ -18,6 +18,8 @@ class LSTM {
   LSTM(const LayersOptions& options, Generator& generator);
 
   const LayersOptions& options() const { return layers_.options(); }
+  /// Its cells.
+  RecurrentLayers<T, LSTMCell<T>>& layers() { return layers_; }
 
   /// The state is h (L D, B, R) and c (L D, B, H); zeros for either that refers to nothing.
   using Call = SequenceCall<T, LSTMState<T>>;
