@@ -14,7 +14,7 @@
 #include "autograd/error.hpp"
 #include "autograd/version.hpp"
 #include "command_line.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/save_load.hpp"
 #include "nn/io/self_test.hpp"
 #include "program.hpp"

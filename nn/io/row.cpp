@@ -4,7 +4,7 @@
 #include <random>
 
 #include "autograd/error.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/no_row.hpp"
 
 namespace nn::io::detail {

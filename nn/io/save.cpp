@@ -3,7 +3,7 @@
 #include <ostream>
 
 #include "autograd/error.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/faults.hpp"
 #include "nn/io/file.hpp"
 #include "nn/io/formats/table.hpp"

@@ -5,7 +5,7 @@
 
 #include "autograd/error.hpp"
 #include "autograd/number_text.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 
 namespace nn::io {
 

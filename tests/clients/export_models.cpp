@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/error.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/networks.hpp"
 #include "nn/io/save_load.hpp"
 

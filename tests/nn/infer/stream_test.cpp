@@ -1,5 +1,5 @@
 // The streaming runtime: PyTorch's numbers, one step at a time, without an allocation.
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 
 #include <cmath>
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "networks.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 
 namespace networks {
 

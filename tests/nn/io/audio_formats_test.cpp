@@ -6,7 +6,7 @@
 #include "autograd/error.hpp"
 #include "catch.hpp"
 #include "networks.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/save_load.hpp"
 
 using namespace audio_files;

@@ -14,7 +14,7 @@
 #include "models.hpp"
 #include "networks.hpp"
 #include "nn/audit/input_gated_cell.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/formats/table.hpp"
 #include "nn/io/save_load.hpp"
 #include "nn/nn.hpp"

@@ -14,7 +14,7 @@
 #include "catch.hpp"
 #include "models.hpp"
 #include "networks.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/layer_order.hpp"
 #include "nn/io/save_load.hpp"
 #include "nn/recurrent/rnn.hpp"

@@ -5,7 +5,7 @@
 #include "catch.hpp"
 #include "models.hpp"
 #include "networks.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/layout.hpp"
 #include "nn/io/save_load.hpp"
 #include "nn/linear.hpp"

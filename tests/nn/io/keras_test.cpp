@@ -11,7 +11,7 @@
 #include "heap.hpp"
 #include "models.hpp"
 #include "networks.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/save_load.hpp"
 
 using namespace networks;

@@ -8,7 +8,7 @@
 #include "catch.hpp"
 #include "heap.hpp"
 #include "networks.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/save_load.hpp"
 #include "onnx_graph.hpp"
 

@@ -11,7 +11,7 @@
 #include "catch.hpp"
 #include "models.hpp"
 #include "networks.hpp"
-#include "nn/infer/stream.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/linear.hpp"
 #include "nn/recurrent/lstm.hpp"
 
