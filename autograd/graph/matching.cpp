@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <unordered_set>
 
 namespace autograd::detail {
 
@@ -67,9 +68,11 @@ auto Formulas<T>::match(const CompiledFunction<T>& function, Id root) const -> s
         if (const auto value = value_of_.find(part->second); value != value_of_.end()) match.results[m] = value->second;
         continue;
       }
-      // Results that are not made of one another: any value of that form over the same arguments.
+      // Results that are not made of one another: a value of that form over the same arguments, but no inner one.
+      std::unordered_set<const void*> inner;
+      for (const auto& [pattern, formula] : binding.parts) inner.insert(formula);
       for (std::size_t id = 0; id < of_.size() && !match.results[m]; ++id) {
-        if (of_[id].kind() != Equation::Kind::call) continue;
+        if (of_[id].kind() != Equation::Kind::call || inner.count(of_[id].identity())) continue;
         Binding tried = binding;
         if (!unify(result, of_[id], tried)) continue;
         binding = std::move(tried);

@@ -1,12 +1,13 @@
 #include "autograd/graph/run.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <set>
 
 #include "autograd/error.hpp"
 #include "autograd/graph/matching.hpp"
-#include "autograd/kernels/row_product.hpp"
+#include "autograd/kernels/row_products.hpp"
 
 namespace autograd {
 
@@ -19,6 +20,7 @@ class Operation {
  public:
   virtual ~Operation() = default;
   virtual void run() noexcept = 0;
+  virtual std::string print() const = 0;
 };
 
 /// A step by its op's forward.
@@ -29,6 +31,7 @@ class Call final : public Operation {
        std::vector<Operand<T>> outputs, std::shared_ptr<const std::vector<Shape>> shapes)
       : op_(op), rule_(std::move(rule)), inputs_(std::move(inputs)), outputs_(std::move(outputs)), shapes_(shapes) {}
   void run() noexcept override { op_.forward(rule_.get(), {inputs_, outputs_}); }
+  std::string print() const override { return std::string(op_.name()); }
 
  private:
   const GraphOp<T>& op_;
@@ -41,12 +44,13 @@ class Call final : public Operation {
 template <class T>
 class Product final : public Operation {
  public:
-  Product(kernels::RowProduct<T> product, std::vector<const T*> rows, const T* start, T* result)
+  Product(kernels::RowProducts<T> product, std::vector<const T*> rows, const T* start, T* result)
       : product_(std::move(product)), rows_(std::move(rows)), start_(start), result_(result) {}
   void run() noexcept override { product_.run(rows_.data(), start_, result_); }
+  std::string print() const override { return "product " + product_.print(); }
 
  private:
-  kernels::RowProduct<T> product_;
+  kernels::RowProducts<T> product_;
   std::vector<const T*> rows_;
   const T* start_;
   T* result_;
@@ -61,18 +65,18 @@ class Function final : public Operation {
       : captured_(function.captured),
         run_(function.run),
         arguments_(std::move(arguments)),
-        layouts_(arguments_.size()),
         results_(std::move(results)),
         size_(size) {}
-  void run() noexcept override {
-    run_(captured_.data(), arguments_.data(), layouts_.data(), results_.data(), {1, size_});
+  void run() noexcept override { run_(captured_.data(), arguments_.data(), results_.data(), size_); }
+  std::string print() const override {
+    return "function of " + std::to_string(arguments_.size()) + " -> " + std::to_string(results_.size()) + " x (" +
+           std::to_string(size_) + ")";
   }
 
  private:
   std::vector<std::byte> captured_;
   decltype(CompiledFunction<T>::run) run_;
   std::vector<const T*> arguments_;
-  std::vector<kernels::Layout> layouts_;
   std::vector<T*> results_;
   std::size_t size_;
 };
@@ -82,6 +86,7 @@ class Copy final : public Operation {
  public:
   Copy(const T* from, T* to, std::size_t size) : from_(from), to_(to), size_(size) {}
   void run() noexcept override { std::copy_n(from_, size_, to_); }
+  std::string print() const override { return "copy of (" + std::to_string(size_) + ")"; }
 
  private:
   const T* from_;
@@ -99,6 +104,18 @@ struct GraphRun<T>::Plan {
   std::vector<const T*> outputs;
   std::vector<std::vector<T>> initial;
   std::deque<std::vector<T>> swaps;  ///< where values wait that would be written over
+  unsigned steps = 0;
+
+  /// Sets what of the states is next to nothing to 0, before it decays into the numbers that arithmetic is slow on. Now
+  /// and then is enough: whatever is larger needs longer than that to get there, or is through in a few steps.
+  void flush_states() noexcept {
+    constexpr T tiny = sizeof(T) == 4 ? T(1e-30) : T(1e-290);
+    for (std::size_t k = 0; k < states.size(); ++k) {
+      T* const state = states[k];
+      const std::size_t size = initial[k].size();
+      for (std::size_t at = 0; at < size; ++at) state[at] = std::abs(state[at]) < tiny ? T(0) : state[at];
+    }
+  }
 };
 
 namespace {
@@ -108,7 +125,7 @@ template <class T>
 class Planner {
  public:
   using Id = typename Graph<T>::Id;
-  explicit Planner(const Graph<T>& graph)
+  Planner(const Graph<T>& graph, const std::vector<CompiledFunction<T>>& functions)
       : graph_(graph),
         shapes_(std::make_shared<std::vector<Shape>>()),
         constant_(graph.values.size()),
@@ -118,6 +135,8 @@ class Planner {
         needed_(graph.values.size()),
         place_(graph.values.size()) {
     for (const auto& value : graph.values) shapes_->push_back(value.shape);
+    for (const auto* const list : {&graph.functions, &functions})
+      for (const auto& function : *list) functions_.push_back(&function);
   }
 
   void plan(auto& plan) {
@@ -209,12 +228,12 @@ class Planner {
   Chosen chosen_for(std::size_t k, const detail::Formulas<T>& formulas) {
     const auto& step = graph_.steps[k];
     if (step.op->elementwise)
-      for (const CompiledFunction<T>& function : graph_.functions)
-        if (auto match = formulas.match(function, step.outputs[0]); match && fits(*match, k)) {
+      for (const CompiledFunction<T>* const function : functions_)
+        if (auto match = formulas.match(*function, step.outputs[0]); match && fits(*match, k)) {
           Chosen chosen{Chosen::Kind::function, k, match->arguments, {}};
           for (const auto& result : match->results)
             if (result) chosen.writes.push_back(*result);
-          chosen.function = &function;
+          chosen.function = function;
           chosen.results = std::move(match->results);
           return chosen;
         }
@@ -384,8 +403,9 @@ class Planner {
             rows.push_back(pointer(linear.inputs[0]));
             if (at_step == chosen.products.back() && linear.inputs.size() == 3) start = pointer(linear.inputs[2]);
           }
-          plan.operations.push_back(std::make_unique<Product<T>>(kernels::RowProduct<T>(size(step.outputs[0]), factors),
-                                                                 std::move(rows), start, pointer(step.outputs[0])));
+          plan.operations.push_back(
+              std::make_unique<Product<T>>(kernels::RowProducts<T>(size(step.outputs[0]), factors), std::move(rows),
+                                           start, pointer(step.outputs[0])));
           break;
         }
         case Chosen::Kind::function: {
@@ -442,6 +462,7 @@ class Planner {
   }
 
   const Graph<T>& graph_;
+  std::vector<const CompiledFunction<T>*> functions_;
   std::shared_ptr<std::vector<Shape>> shapes_;
   std::vector<bool> constant_;
   std::vector<std::vector<T>> data_;            ///< of constants
@@ -456,9 +477,10 @@ class Planner {
 }  // namespace
 
 template <class T>
-GraphRun<T>::GraphRun(const Graph<T>& graph) : plan_(std::make_unique<Plan>()) {
+GraphRun<T>::GraphRun(const Graph<T>& graph, const std::vector<CompiledFunction<T>>& functions)
+    : plan_(std::make_unique<Plan>()) {
   check(graph);
-  Planner<T>(graph).plan(*plan_);
+  Planner<T>(graph, functions).plan(*plan_);
   reset();
 }
 template <class T>
@@ -483,13 +505,22 @@ const T* GraphRun<T>::state(std::size_t k) const noexcept {
 
 template <class T>
 void GraphRun<T>::step() noexcept {
-  for (const auto& operation : plan_->operations) operation->run();
+  Plan& plan = *plan_;
+  if (++plan.steps % 16 == 0) plan.flush_states();
+  for (const auto& operation : plan.operations) operation->run();
 }
 
 template <class T>
 void GraphRun<T>::reset() noexcept {
   for (std::size_t k = 0; k < plan_->states.size(); ++k)
     std::copy(plan_->initial[k].begin(), plan_->initial[k].end(), plan_->states[k]);
+}
+
+template <class T>
+std::string GraphRun<T>::print() const {
+  std::string text;
+  for (const auto& operation : plan_->operations) text += operation->print() + "\n";
+  return text;
 }
 
 template class GraphRun<float>;

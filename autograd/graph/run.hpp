@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "autograd/graph/graph.hpp"
 
@@ -11,8 +12,8 @@ namespace autograd {
 template <class T>
 class GraphRun {
  public:
-  /// Throws what check() throws, and ValueError for a graph without an output.
-  explicit GraphRun(const Graph<T>& graph);
+  /// `functions` are called in the place of steps, as the graph's own are. Throws what check() throws.
+  explicit GraphRun(const Graph<T>& graph, const std::vector<CompiledFunction<T>>& functions = {});
   GraphRun(GraphRun&&) noexcept;
   GraphRun& operator=(GraphRun&&) noexcept;
   ~GraphRun();
@@ -28,6 +29,9 @@ class GraphRun {
   void step() noexcept;
   /// To the initial states.
   void reset() noexcept;
+
+  /// What a step is made of, a line each: "product (17) -> (64)", "function of 5 -> 2 x (16)", "softmax".
+  std::string print() const;
 
  private:
   struct Plan;

@@ -69,6 +69,7 @@ struct LaneTraits<Equation> {
   using Scalar = double;
   using Batch = Equation;
   static Equation neg(const Equation& x) { return -x; }
+  static Equation div(const Equation& a, const Equation& b) { return a / b; }
 };
 
 inline Formula formula_of(std::string_view function, std::vector<Equation> arguments) {

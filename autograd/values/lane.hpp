@@ -40,6 +40,7 @@ struct LaneTraits<xsimd::batch<T, Architecture>> {
   [[gnu::always_inline]] static auto greater(const Batch& a, const Batch& b) { return a > b; }
   [[gnu::always_inline]] static auto equal(const Batch& a, const Batch& b) { return a == b; }
   [[gnu::always_inline]] static Batch abs(const Batch& x) { return xsimd::abs(x); }
+  [[gnu::always_inline]] static Batch div(const Batch& a, const Batch& b) { return kernels::quotient(a, b); }
   /// The sign alone, also of 0, which 0 - x would lose.
   [[gnu::always_inline]] static Batch neg(const Batch& x) { return x ^ Batch(T(-0.0)); }
   template <class Mask>
@@ -72,6 +73,7 @@ struct LaneTraits<std::complex<double>> {
   static bool greater(Batch a, Batch b) { return a.real() > b.real(); }
   static bool equal(Batch a, Batch b) { return a.real() == b.real(); }
   static Batch abs(Batch x) { return x.real() < 0 ? -x : x; }
+  static Batch div(Batch a, Batch b) { return a / b; }
   static Batch neg(Batch x) { return -x; }
   static Batch select(bool mask, Batch a, Batch b) { return mask ? a : b; }
   template <class F>
@@ -91,6 +93,7 @@ struct LaneTraits<kernels::Dependence> {
   static Batch greater(Batch a, Batch b) { return join(a, b); }
   static Batch equal(Batch a, Batch b) { return join(a, b); }
   static Batch abs(Batch x) { return x; }
+  static Batch div(Batch a, Batch b) { return a / b; }
   static Batch neg(Batch x) { return x; }
   static Batch select(Batch mask, Batch a, Batch b) { return join(mask, join(a, b)); }
   template <class F>
@@ -209,7 +212,7 @@ WENGERT_INLINE Lane<R> operator*(Lane<R> a, Lane<R> b) {
 }
 template <class R>
 WENGERT_INLINE Lane<R> operator/(Lane<R> a, Lane<R> b) {
-  return {a.value / b.value};
+  return {detail::LaneTraits<R>::div(a.value, b.value)};
 }
 template <class R>
 WENGERT_INLINE Lane<R> operator-(Lane<R> a) {
@@ -282,15 +285,15 @@ WENGERT_INLINE Lane<R> named(std::string_view, Lane<R> x) {
 
 /// A function of each element that is no rule made of others: of a register, of a complex number; and what it depends
 /// on is what x depends on.
-#define WENGERT_PRIMITIVE(function, of_register, of_complex)  \
-  template <class R>                                          \
-  WENGERT_INLINE Lane<R> function(Lane<R> x) {                \
-    if constexpr (std::same_as<R, kernels::Dependence>)       \
-      return x;                                               \
-    else if constexpr (std::same_as<R, std::complex<double>>) \
-      return {of_complex(x.value)};                           \
-    else                                                      \
-      return {of_register(x.value)};                          \
+#define WENGERT_PRIMITIVE(function, of_register, of_complex)                                    \
+  template <class R>                                                                            \
+  WENGERT_INLINE Lane<R> function(Lane<R> x) {                                                  \
+    if constexpr (std::same_as<R, kernels::Dependence>)                                         \
+      return x;                                                                                 \
+    else if constexpr (std::same_as<R, std::complex<double>>)                                   \
+      return {of_complex(x.value)};                                                             \
+    else                                                                                        \
+      return {of_register(static_cast<const typename detail::LaneTraits<R>::Batch&>(x.value))}; \
   }
 WENGERT_PRIMITIVE(exp, kernels::exp, std::exp)
 WENGERT_PRIMITIVE(expm1, kernels::expm1, kernels::expm1)
@@ -411,12 +414,3 @@ WENGERT_INLINE void store_some(Simd<T> lane, T* to, std::size_t count) {
 }  // namespace detail
 }  // namespace autograd
 WENGERT_QUIET_END
-
-#ifdef __aarch64__
-namespace autograd {
-
-/// The quotient, rounded once: that of floats in xsimd 8 is an estimate, of which half differ in the last bit.
-WENGERT_INLINE Simd<float> operator/(Simd<float> a, Simd<float> b) { return {vdivq_f32(a.value, b.value)}; }
-
-}  // namespace autograd
-#endif

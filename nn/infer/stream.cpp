@@ -4,23 +4,9 @@
 
 #include "autograd/error.hpp"
 #include "autograd/graph/run.hpp"
-#include "autograd/kernels/flush_denormals.hpp"
+#include "nn/infer/stock_functions.hpp"
 
 namespace nn::infer {
-
-using autograd::kernels::FlushDenormals;
-
-namespace {
-
-/// One step, whatever the mode of the processor.
-template <class T>
-inline void step_of(autograd::GraphRun<T>& run, const T* x, std::size_t inputs, T* y, std::size_t outputs) noexcept {
-  std::copy_n(x, inputs, run.input());
-  run.step();
-  std::copy_n(run.output(), outputs, y);
-}
-
-}  // namespace
 
 template <class T>
 Stream<T>::Stream(const autograd::Graph<T>& graph) {
@@ -28,7 +14,7 @@ Stream<T>::Stream(const autograd::Graph<T>& graph) {
     throw autograd::ValueError("stream: the graph has " + std::to_string(graph.inputs.size()) + " inputs and " +
                                std::to_string(graph.outputs.size()) +
                                " outputs; a stream has one input, and an output");
-  run_ = std::make_unique<autograd::GraphRun<T>>(graph);
+  run_ = std::make_unique<autograd::GraphRun<T>>(graph, stock_functions<T>());
   input_size_ = graph.input_size();
   output_size_ = graph.output_size();
 }
@@ -41,15 +27,17 @@ Stream<T>::~Stream() = default;
 
 template <class T>
 void Stream<T>::step(const T* x, T* y) noexcept {
-  const FlushDenormals flush;
-  step_of(*run_, x, input_size_, y, output_size_);
+  // Most streams have one of each, for which copying by a call would take as long as a product.
+  T* const in = run_->input();
+  for (std::size_t k = 0; k < input_size_; ++k) in[k] = x[k];
+  run_->step();
+  const T* const out = run_->output();
+  for (std::size_t k = 0; k < output_size_; ++k) y[k] = out[k];
 }
 
 template <class T>
 void Stream<T>::run(const T* x, T* y, std::size_t steps) noexcept {
-  const FlushDenormals flush;
-  for (std::size_t t = 0; t < steps; ++t)
-    step_of(*run_, x + t * input_size_, input_size_, y + t * output_size_, output_size_);
+  for (std::size_t t = 0; t < steps; ++t) step(x + t * input_size_, y + t * output_size_);
 }
 
 template <class T>

@@ -45,6 +45,12 @@ class GatedUpdate {
       return std::apply([](auto... each) { return Result{each...}; }, result);
   }
 
+  /// What a Stream runs in the place of the equations' steps, with the usual nonlinearities, for N operands.
+  template <class T, std::size_t N>
+  autograd::CompiledFunction<T> compiled() const {
+    return autograd::compile_function<T, N>(fused_.f);
+  }
+
  private:
   Equations equations_;
   decltype(autograd::pointwise(std::declval<Equations>()(Sigmoid{}, Tanh{}, Tanh{}))) fused_;

@@ -45,6 +45,20 @@ struct GRUCell : RecurrentWeights<T> {
   Description describe() const { return this->described("GRUCell", "rzn", {{"reset_after", true}}); }
 };
 
+inline constexpr GatedUpdate gru_reset([](auto gate, auto, auto) {
+  return [=](auto xr, auto xz, auto hr, auto hz, auto h_previous) {
+    const auto r = named("r", gate(named("zr", xr + hr)));
+    const auto z = named("z", gate(named("zz", xz + hz)));
+    return std::tuple{r * h_previous, z};
+  };
+});
+inline constexpr GatedUpdate gru_mix([](auto, auto candidate, auto) {
+  return [=](auto xn, auto hn, auto z, auto h_previous) {
+    const auto n = named("n", candidate(named("zn", xn + hn)));
+    return named("h", (1 - z) * n + z * h_previous);
+  };
+});
+
 /// The same with the reset before the product, as first published:  n = tanh(xn + (r h') U_nᵀ + b_n)  with U_n and b_n
 /// the last blocks of weight_hh and bias_hh.
 template <class T>
@@ -59,28 +73,13 @@ struct GRUResetBeforeCell : RecurrentWeights<T> {
     const Index hidden = static_cast<Index>(this->hidden_size());
     const auto [xr, xz, xn] = autograd::blocks<3>(projected);
     const auto [hr, hz] = autograd::blocks<2>(linear(h, slice(weight, 0, 0, 2 * hidden)));
-    const auto [rh, z] = reset(this->nonlinearities, xr, xz, hr, hz, h);
-    return mix(this->nonlinearities, xn, linear(rh, slice(weight, 0, 2 * hidden, 3 * hidden)), z, h);
+    const auto [rh, z] = gru_reset(this->nonlinearities, xr, xz, hr, hz, h);
+    return gru_mix(this->nonlinearities, xn, linear(rh, slice(weight, 0, 2 * hidden, 3 * hidden)), z, h);
   }
   Variable<T> operator()(Variable<T> x, Variable<T> h) { return step(this->project(x), h); }
   Variable<T> zero_state(Tape<T>& tape, std::size_t batch) const { return this->zeros(tape, batch); }
 
   Description describe() const { return this->described("GRUCell", "rzn", {{"reset_after", false}}); }
-
- private:
-  static constexpr GatedUpdate reset{[](auto gate, auto, auto) {
-    return [=](auto xr, auto xz, auto hr, auto hz, auto h_previous) {
-      const auto r = named("r", gate(named("zr", xr + hr)));
-      const auto z = named("z", gate(named("zz", xz + hz)));
-      return std::tuple{r * h_previous, z};
-    };
-  }};
-  static constexpr GatedUpdate mix{[](auto, auto candidate, auto) {
-    return [=](auto xn, auto hn, auto z, auto h_previous) {
-      const auto n = named("n", candidate(named("zn", xn + hn)));
-      return named("h", (1 - z) * n + z * h_previous);
-    };
-  }};
 };
 
 /// Layers of GRU cells, with the names and results of PyTorch's.

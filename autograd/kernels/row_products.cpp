@@ -1,8 +1,9 @@
-#include "autograd/kernels/row_product.hpp"
+#include "autograd/kernels/row_products.hpp"
 
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <utility>
 
 #include "autograd/values/lane.hpp"
 
@@ -15,12 +16,9 @@ using Batch = xsimd::batch<T>;
 template <class T>
 constexpr std::size_t width = detail::lane_width<T>;
 
-/// Registers of sums in one panel: with them, x and a row of the weights, all that the processor has.
-#ifdef __AVX512F__
-constexpr std::size_t widest = 16;
-#else
+/// Registers of sums in one panel. With so few, weights that do not fit a first-level cache are several panels, of
+/// which the last ones are there when the next step begins with them.
 constexpr std::size_t widest = 8;
-#endif
 
 /// So many independent sums hide the latency of the additions.
 constexpr std::size_t chains_for(std::size_t registers) {
@@ -45,7 +43,7 @@ std::size_t round_up(std::size_t size, std::size_t to) { return (size + to - 1) 
 }  // namespace
 
 template <class T>
-RowProduct<T>::RowProduct(std::size_t n, std::span<const RowFactor<T>> factors) : n_(n), k_(0) {
+RowProducts<T>::RowProducts(std::size_t n, std::span<const RowFactor<T>> factors) : n_(n), k_(0) {
   for (const RowFactor<T>& factor : factors) {
     ks_.push_back(factor.k);
     k_ += factor.k;
@@ -75,35 +73,43 @@ RowProduct<T>::RowProduct(std::size_t n, std::span<const RowFactor<T>> factors) 
   }
 }
 
+// The sums are written out by the compiler, each a variable of its own: those of an array that loops walk through are
+// kept in memory by GCC 12.
+
 template <class T>
 template <std::size_t registers, std::size_t chains>
-void RowProduct<T>::panel(const T* const* x, const T* weight, const T* start, T* y) const noexcept {
-  Batch<T> sum[chains][registers];
-  for (std::size_t v = 0; v < registers; ++v) {
-    sum[0][v] = Batch<T>::load_unaligned(start + v * width<T>);
-    for (std::size_t chain = 1; chain < chains; ++chain) sum[chain][v] = Batch<T>(T(0));
+void RowProducts<T>::panel(const T* const* x, const T* weight, const T* start, T* y) const noexcept {
+  using B = Batch<T>;
+  constexpr std::size_t step = registers * width<T>;
+  [&]<std::size_t... V, std::size_t... C>(std::index_sequence<V...>, std::index_sequence<C...>)
+      __attribute__((always_inline)) {
+    std::array<B, registers * chains> sum{(V < registers ? B::load_unaligned(start + V * width<T>) : B(T(0)))...};
+    const std::size_t* k = ks_.data();
+    for (const std::size_t* const end = k + ks_.size(); k != end; ++k, ++x) {
+      const T* row = *x;
+      std::size_t left = *k;
+      for (; left >= chains; left -= chains, row += chains, weight += chains * step) {
+        const std::array<B, chains> factor{B(row[C])...};
+        ((sum[V] = xsimd::fma(factor[V / registers], B::load_aligned(weight + V * width<T>), sum[V])), ...);
+      }
+      for (; left > 0; --left, ++row, weight += step) {
+        const B factor(*row);
+        ((V < registers ? void(sum[V] = xsimd::fma(factor, B::load_aligned(weight + V * width<T>), sum[V])) : void()),
+         ...);
+      }
+    }
+    const auto total = [&](std::size_t v) __attribute__((always_inline)) {
+      B result = sum[v];
+      ((C > 0 ? void(result += sum[C * registers + v]) : void()), ...);
+      return result;
+    };
+    ((V < registers ? total(V).store_aligned(y + V * width<T>) : void()), ...);
   }
-  for (std::size_t part = 0; part < ks_.size(); ++part) {
-    const T* const row = x[part];
-    const std::size_t k = ks_[part];
-    std::size_t p = 0;
-    for (; p + chains <= k; p += chains)
-      for (std::size_t chain = 0; chain < chains; ++chain, weight += registers * width<T>)
-        for (std::size_t v = 0; v < registers; ++v)
-          sum[chain][v] =
-              xsimd::fma(Batch<T>(row[p + chain]), Batch<T>::load_aligned(weight + v * width<T>), sum[chain][v]);
-    for (; p < k; ++p, weight += registers * width<T>)
-      for (std::size_t v = 0; v < registers; ++v)
-        sum[0][v] = xsimd::fma(Batch<T>(row[p]), Batch<T>::load_aligned(weight + v * width<T>), sum[0][v]);
-  }
-  for (std::size_t v = 0; v < registers; ++v) {
-    for (std::size_t chain = 1; chain < chains; ++chain) sum[0][v] += sum[chain][v];
-    sum[0][v].store_aligned(y + v * width<T>);
-  }
+  (std::make_index_sequence<registers * chains>{}, std::make_index_sequence<chains>{});
 }
 
 template <class T>
-void RowProduct<T>::panels(std::size_t index, const T* const* x, const T* start, T* y) const noexcept {
+void RowProducts<T>::panels(std::size_t index, const T* const* x, const T* start, T* y) const noexcept {
   const std::size_t at = index * widest * width<T>;
   const T* const weight = packed_.data() + at * k_;
   start += at;
@@ -120,16 +126,6 @@ void RowProduct<T>::panels(std::size_t index, const T* const* x, const T* start,
     LAST(5)
     LAST(6)
     LAST(7)
-#ifdef __AVX512F__
-    LAST(8)
-    LAST(9)
-    LAST(10)
-    LAST(11)
-    LAST(12)
-    LAST(13)
-    LAST(14)
-    LAST(15)
-#endif
 #undef LAST
     default:
       return;
@@ -137,7 +133,7 @@ void RowProduct<T>::panels(std::size_t index, const T* const* x, const T* start,
 }
 
 template <class T>
-void RowProduct<T>::dots(const T* const* x, const T* start, T* y) const noexcept {
+void RowProducts<T>::dots(const T* const* x, const T* start, T* y) const noexcept {
   const T* weight = packed_.data();
   for (std::size_t column = 0; column < n_; ++column) {
     std::array<Batch<T>, 4> sum;
@@ -157,7 +153,7 @@ void RowProduct<T>::dots(const T* const* x, const T* start, T* y) const noexcept
 }
 
 template <class T>
-void RowProduct<T>::run(const T* const* x, const T* start, T* y) noexcept {
+void RowProducts<T>::run(const T* const* x, const T* start, T* y) noexcept {
   if (narrow_) return dots(x, start, y);
   const std::size_t count = wide_ + (last_ > 0);
   if (backwards_)
@@ -167,7 +163,7 @@ void RowProduct<T>::run(const T* const* x, const T* start, T* y) noexcept {
   backwards_ = !backwards_;
 }
 
-template class RowProduct<float>;
-template class RowProduct<double>;
+template class RowProducts<float>;
+template class RowProducts<double>;
 
 }  // namespace autograd::kernels

@@ -1,8 +1,9 @@
-// RowProduct: one row times matrices that do not change, y = start + x_1 B_1 + x_2 B_2 + ...
+// RowProducts: one row times matrices that do not change, y = start + x_1 B_1 + x_2 B_2 + ...
 #pragma once
 
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 #include <xsimd/xsimd.hpp>
 
@@ -23,12 +24,13 @@ struct RowFactor {
 };
 
 template <class T>
-class RowProduct {
+class RowProducts {
  public:
   /// Copies the weights of all factors, in the order in which a step reads them.
-  RowProduct(std::size_t n, std::span<const RowFactor<T>> factors);
+  RowProducts(std::size_t n, std::span<const RowFactor<T>> factors);
 
-  std::size_t size() const { return n_; }
+  /// "(17) -> (64)".
+  std::string print() const { return "(" + std::to_string(k_) + ") -> (" + std::to_string(n_) + ")"; }
 
   /// For rows x[0], x[1], ..., one for each factor, and `start` and y with padded(n) elements; they may be the same.
   /// Where the weights are more than a first-level cache holds, every other call reads them from the other end, so that
@@ -49,7 +51,7 @@ class RowProduct {
   AlignedVector<T> packed_;
 };
 
-extern template class RowProduct<float>;
-extern template class RowProduct<double>;
+extern template class RowProducts<float>;
+extern template class RowProducts<double>;
 
 }  // namespace autograd::kernels
