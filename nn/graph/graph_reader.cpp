@@ -259,8 +259,12 @@ class Reader {
           step.attributes.push_back(item.attribute(batched));
       for (const Node<T>& output : node.at("outputs").items())
         step.outputs.push_back(defined_.at(output.at("value").whole()).id);
-      if (batched && (step.outputs.empty() || !graph().values[step.outputs[0]].batched))
-        node.at("shape").fail("it has a batch, and the output has none");
+      if (const auto shape = node.find("shape"); shape && !step.outputs.empty()) {
+        const bool expected = graph().values[step.outputs[0]].batched;
+        if (batched != expected)
+          shape->fail(expected ? "the output has \"batch\", and it has none"
+                               : "it has \"batch\", and the output has none");
+      }
       try {
         step.rule = op->make(step.attributes);
         step.attributes = forms_of(*op).attributes(step.rule.get());

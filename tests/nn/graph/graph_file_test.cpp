@@ -368,6 +368,23 @@ output y = %9
 )");
 }
 
+TEST_CASE("a shape has a batch where the output has one", "[graph_file]") {
+  const std::string text = nn::io::read_file(WENGERT_GRAPH_FILES "/by_hand.json");
+  CHECK_THAT(refusal<double>(replaced(text, R"("value":40,"shape":["batch",1])", R"("value":40,"shape":[1,1])")),
+             Contains("/steps/5/shape: it has \"batch\", and the output has none"));
+  CHECK_THAT(refusal<double>(replaced(text, R"("op":"sum_to","shape":["batch",1])", R"("op":"sum_to","shape":[1,1])")),
+             Contains("/steps/5/shape: the output has \"batch\", and it has none"));
+}
+
+TEST_CASE("the file that the documentation shows is one", "[graph_file]") {
+  const std::string page = nn::io::read_file(WENGERT_DOCS_DIR "/formats.md"), fence = "```json\n";
+  const std::size_t first = page.find(fence + "{\n  \"format\": \"wengert/2\"") + fence.size();
+  REQUIRE(first < page.size());
+  const auto file = nn::io::graph_from_text<float>(page.substr(first, page.find("```", first) - first));
+  CHECK(file.graph.steps.size() == 3);
+  CHECK(file.graph.batched());
+}
+
 TEST_CASE("a number that is infinite is written as a text where there may be one", "[graph_file]") {
   Graph<double> graph = nn::io::graph_from_text<double>(tiny).graph;
   graph.constants[0].data[1] = -infinity;
