@@ -14,6 +14,7 @@
 #include "autograd/error.hpp"
 #include "autograd/version.hpp"
 #include "command_line.hpp"
+#include "nn/graph/graph_file.hpp"
 #include "nn/infer/evaluate.hpp"
 #include "nn/io/save_load.hpp"
 #include "nn/io/self_test.hpp"
@@ -150,10 +151,24 @@ void print(const nn::io::Weights& weights) {
   for (const auto& [key, note] : weights.metadata) fmt::print("  {}: {}\n", key, note.text());
 }
 
+/// Prints what a graph computes.
+void print(const nn::io::GraphFile<double>& file) {
+  fmt::print("graph ({}), {}, {} parameters\n{}", nn::io::graph_version,
+             file.dtype == nn::io::Dtype::float32 ? "float32" : "float64", file.graph.parameter_count(),
+             file.graph.print());
+  if (file.self_test_steps) fmt::print("  its self-test of {} steps passes\n", file.self_test_steps);
+  for (const auto& [key, note] : file.metadata) fmt::print("  {}: {}\n", key, note.text());
+}
+
 /// Prints every problem of a file, or what is in it. The exit status is 1 if there is a problem.
 int inspect(const Options& options) {
   std::optional<Format> format;
   try {
+    if (options.from == "auto" && nn::io::is_graph_file(options.inspect)) {
+      print(nn::io::read_graph_file<double>(options.inspect));
+      fmt::print("no problems\n");
+      return 0;
+    }
     format = format_to_read(options, options.inspect);
     print(nn::io::load(options.inspect, load_options(options, *format)), *format);
     fmt::print("no problems\n");

@@ -14,14 +14,18 @@ const GraphAttribute& AttributeSetter::find(const char* name) {
   const auto found = std::find_if(attributes_.begin(), attributes_.end(),
                                   [&](const GraphAttribute& attribute) { return attribute.name == name; });
   if (found == attributes_.end()) throw ValueError(std::string(op_) + ": attribute " + name + " is missing");
-  ++used_;
+  used_.push_back(name);
   return *found;
 }
 
 void AttributeSetter::check_all_used() const {
-  if (used_ == attributes_.size()) return;
-  throw ValueError(std::string(op_) + ": it has " + std::to_string(used_) + " attributes, and " +
-                   std::to_string(attributes_.size()) + " are given");
+  std::string known;
+  for (const std::string& name : used_) known += (known.empty() ? "" : ", ") + name;
+  for (const GraphAttribute& attribute : attributes_)
+    if (std::count(used_.begin(), used_.end(), attribute.name) == 0)
+      throw ValueError(std::string(op_) + ": unknown attribute " + attribute.name +
+                       (known.empty() ? "; it has none" : "; it has " + known));
+  if (used_.size() != attributes_.size()) throw ValueError(std::string(op_) + ": an attribute is given twice");
 }
 
 void AttributeSetter::operator()(const char* name, bool& member) {

@@ -65,7 +65,7 @@ class AttributeSetter {
     member = lists_.back();
   }
 
-  /// Throws ValueError for an attribute that nobody asked for.
+  /// Throws ValueError, naming it, for an attribute that nobody asked for.
   void check_all_used() const;
 
  private:
@@ -76,7 +76,7 @@ class AttributeSetter {
   const char* op_;
   const std::vector<GraphAttribute>& attributes_;
   std::vector<std::vector<std::size_t>>& lists_;
-  std::size_t used_ = 0;
+  std::vector<std::string> used_;
 };
 
 }  // namespace detail

@@ -68,7 +68,7 @@ namespace ops {
 // y = a piece of x,   dx = g at the piece, 0 elsewhere
 struct Slice {
   static constexpr OpInfo info{.name = "slice", .vjp_reads = Reads::neither};
-  Piece piece;
+  Piece piece{0, 0, 1, 1};  ///< a Select is of one element, whatever its attributes
   Shape infer(Shapes inputs) const {
     Shape shape = *inputs[0];
     shape[piece.axis] = piece.length;

@@ -87,8 +87,14 @@ Network read_network(const Input& input, Format format, const LoadOptions& optio
   return network;
 }
 
+/// What another function reads is none of the formats here, whichever is asked for.
+void refuse_if_own(const formats::Likeness& found, const std::string& where) {
+  if (!found.own.empty()) throw FormatError(where + ": it is " + found.own);
+}
+
 Format detected(std::string_view bytes, const std::string& source) {
   const formats::Likeness found = formats::likeness(bytes, source);
+  refuse_if_own(found, "load" + (source.empty() ? "" : ": " + source));
   if (found.format) return *found.format;
   throw FormatError("load" + (source.empty() ? "" : ": " + source) + ": it is " +
                     (found.other.empty() ? "nothing" : found.other + ", nothing") +
@@ -97,12 +103,14 @@ Format detected(std::string_view bytes, const std::string& source) {
 
 /// A file of another format than the one asked for says so, whatever else is wrong with it.
 void require_format(Format wanted, const Input& input) {
-  Format found = wanted;
+  formats::Likeness likeness;
   try {
-    found = formats::likeness(input.bytes, input.source).format.value_or(wanted);
+    likeness = formats::likeness(input.bytes, input.source);
   } catch (const FormatError&) {
     return;  // the reader has more to say
   }
+  refuse_if_own(likeness, input.where());
+  const Format found = likeness.format.value_or(wanted);
   const auto family = [](Format format) { return format == Format::aidax ? Format::rtneural : format; };
   if (family(found) != family(wanted))
     throw FormatError(input.where() + ": it is " + description(found) + ", not " + description(wanted) +

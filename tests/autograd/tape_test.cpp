@@ -536,7 +536,7 @@ TEST_CASE("a tape prints as a numbered list", "[tape]") {
 %1:weight = parameter  (12, 10)
 %2 = select(%0, axis=0, index=4)  (3, 10)
 %3 = linear(%2, %1:weight)  (3, 12)
-%4, %5, %6, %7 = split(%3, axis=1)  (3, 3), (3, 3), (3, 3), (3, 3)
+%4, %5, %6, %7 = split(%3, axis=1, extents=(3, 3, 3, 3))  (3, 3), (3, 3), (3, 3), (3, 3)
 %8:gate = sigmoid(%4)  (3, 3)
 %9 = mul(%5, %6)  (3, 3)
 %10 = tanh(%9)  (3, 3)
@@ -575,7 +575,7 @@ TEST_CASE("a tape is written as a graph that Graphviz reads", "[tape]") {
   node [fontname="monospace"];
   s0 [shape=ellipse, label="variable
 %0:say \"x\\y\" (2, 2)"];
-  s1 [shape=box, label="split axis=1
+  s1 [shape=box, label="split axis=1, extents=(1, 1)
 %1 (2, 1)
 %2 (2, 1)"];
   s2 [shape=box, label="mul

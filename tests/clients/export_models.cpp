@@ -7,9 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/error.hpp"
+#include "nn/graph/graph_file.hpp"
+#include "nn/graph/step_graph.hpp"
 #include "nn/infer/evaluate.hpp"
 #include "nn/io/networks.hpp"
 #include "nn/io/save_load.hpp"
+#include "nn/recurrent/lstm_variants.hpp"
 
 using namespace networks;
 using nn::Nonlinearity;
@@ -103,4 +106,10 @@ int main(int count, char** argv) {
            .metadata = format == state_dict ? nn::io::Metadata{} : nn::io::Metadata{{"made by", "export_models"}},
            .self_test = format != state_dict});
   }
+  nn::Generator generator(1);
+  nn::GRU<float> gru({.input_size = 3, .hidden_size = 4, .num_layers = 2}, generator);
+  nn::PeepholeLSTMCell<double> cell({.input_size = 2, .hidden_size = 3}, generator);
+  const nn::io::GraphFileOptions options{.metadata = {{"made by", "export_models"}}, .self_test_steps = 4};
+  nn::io::save_graph(nn::step_graph(gru), folder / "gru.wengert-2", options);
+  nn::io::save_graph(nn::step_graph(cell), folder / "peephole.wengert-2", options);
 }

@@ -30,7 +30,7 @@ const std::vector<Target>& targets() {
   static const std::vector<Target> all = [] {
     std::vector<Target> result = model_targets();
     for (const Target& target : audit_targets()) result.push_back(target);
-    for (const Target& target : {checkpoint_target(), csv_target(), program_target()}) result.push_back(target);
+    for (const Target& target : {checkpoint_target(), csv_target(), graph_target(), program_target()}) result.push_back(target);
     return result;
   }();
   return all;

@@ -31,6 +31,7 @@ std::vector<Target> model_targets();
 Target checkpoint_target();
 std::vector<Target> audit_targets();
 Target csv_target();
+Target graph_target();
 Target program_target();
 
 /// Replaces what a file has in it.

@@ -2,6 +2,7 @@
 #include <array>
 #include <set>
 
+#include "nn/graph/graph_file.hpp"
 #include "nn/io/formats/formats.hpp"
 #include "nn/io/formats/onnx/fields.hpp"
 #include "nn/io/formats/onnx/protobuf.hpp"
@@ -23,6 +24,7 @@ class KeysAtTop : JsonScanner {
     }
   }
   bool has(const char* key) const { return found_.contains(key); }
+  bool is_graph() const { return is_graph_; }
 
  private:
   struct Enough {};
@@ -40,15 +42,25 @@ class KeysAtTop : JsonScanner {
     for (const char* const known : telling)
       if (key() == known) found_.insert(known);
     if (key().find("weight") != std::string::npos) found_.insert("weight");
-    if (has("format") && has("parameters")) throw Enough();  // before the numbers of a file of our own
+    if (key() != "format") stop_if_known();
   }
   void on_scalar(Scalar value) override {
     if (depth_ == 0) mismatch(value, "an object");
+    if (depth_ != 1 || key() != "format") return;
+    const auto* const text = std::get_if<std::string>(&value);
+    is_graph_ = text && *text == graph_version;
+    if (is_graph_) throw Enough();
+    stop_if_known();
+  }
+  /// Before the numbers of a file of our own.
+  void stop_if_known() const {
+    if (has("format") && has("parameters")) throw Enough();
   }
   void on_close() override { --depth_; }
 
   std::set<std::string> found_;
   std::size_t depth_ = 0;
+  bool is_graph_ = false;
 };
 
 /// Whether it is a message with the fields of an ONNX model, in any order, among them a graph.
@@ -80,6 +92,8 @@ Likeness likeness(std::string_view bytes, const std::string& source) {
     return {};
   KeysAtTop keys(source, bytes);
   keys.read();
+  if (keys.is_graph())
+    return {{}, "", "a graph (wengert/2), a model's computation with its weights; read it with nn::io::load_graph()"};
   if (keys.has("format") && keys.has("parameters")) return {Format::native};
   if (keys.has("modelTopology")) return {Format::tfjs};
   if (keys.has("class_name") && keys.has("config")) return {Format::keras};

@@ -72,6 +72,7 @@ Network read_onnx(const Input& input);
 struct Likeness {
   std::optional<Format> format = {};
   std::string other = {};  ///< "a frugally-deep model", where it is none that is known here
+  std::string own = {};    ///< what it is and which function reads it, where load() does not
 };
 /// By the keys at the top of a file of JSON, or the first bytes of another. Throws FormatError for what is neither.
 Likeness likeness(std::string_view bytes, const std::string& source);

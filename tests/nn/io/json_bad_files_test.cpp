@@ -232,8 +232,8 @@ std::vector<BadFile> bad_files() {
       {"dtype as null", with("\"float32\"", "null"), "/dtype: found null, expected a text"},
 
       // Other versions, other formats.
-      {"from the future", with("wengert/1", "wengert/2"),
-       "byte 21, /format: format \"wengert/2\", this library reads \"wengert/1\"; update it, or save the file in that"},
+      {"from the future", with("wengert/1", "wengert/3"),
+       "byte 21, /format: format \"wengert/3\", this library reads \"wengert/1\"; update it, or save the file in that"},
       {"other format", with("wengert/1", "layers-model"), "/format: format \"layers-model\", expected \"wengert/1\""},
       {"half", with("float32", "float16"), "/dtype: dtype \"float16\", expected \"float32\" or \"float64\""},
       {"RTNeural", R"({"in_shape":[null,null,1],"layers":[{"type":"lstm","weights":[[1]]}]})",
