@@ -1,4 +1,5 @@
-// Writes random networks in the formats that other programs load, with what they must answer: export_models FOLDER.
+// Writes random networks in the formats that other programs load, with what they must answer: export_models FOLDER; and
+// graphs in FOLDER/graphs.
 // Reads what other programs have made, of which each must pass its self-test, or, if its name begins with "refused", be
 // refused: export_models --read FOLDER.
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/error.hpp"
+#include "clients/export_graphs.hpp"
 #include "nn/infer/stream.hpp"
 #include "nn/io/networks.hpp"
 #include "nn/io/save_load.hpp"
@@ -103,4 +105,5 @@ int main(int count, char** argv) {
            .metadata = format == state_dict ? nn::io::Metadata{} : nn::io::Metadata{{"made by", "export_models"}},
            .self_test = format != state_dict});
   }
+  export_graphs(folder / "graphs");
 }
