@@ -58,7 +58,7 @@ enum {
   data_location = 14,
   metadata_props = 16
 };
-enum { is_float = 1, is_int64 = 7, is_bool = 9, is_double = 11 };  // values of data_type
+enum { is_float = 1, is_int64 = 7, is_double = 11 };  // values of data_type
 }  // namespace tensor
 namespace value_info {
 enum { name = 1, type = 2 };
