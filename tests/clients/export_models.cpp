@@ -1,4 +1,5 @@
-// Writes random networks in the formats that other programs load, with what they must answer: export_models FOLDER.
+// Writes random networks in the formats that other programs load, with what they must answer: export_models FOLDER; and
+// graphs in FOLDER/graphs.
 // Reads what other programs have made, of which each must pass its self-test, or, if its name begins with "refused", be
 // refused: export_models --read FOLDER.
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "autograd/error.hpp"
+#include "clients/export_graphs.hpp"
 #include "nn/graph/graph_file.hpp"
 #include "nn/graph/step_graph.hpp"
 #include "nn/infer/evaluate.hpp"
@@ -112,4 +114,5 @@ int main(int count, char** argv) {
   const nn::io::GraphFileOptions options{.metadata = {{"made by", "export_models"}}, .self_test_steps = 4};
   nn::io::save_graph(nn::step_graph(gru), folder / "gru.wengert-2", options);
   nn::io::save_graph(nn::step_graph(cell), folder / "peephole.wengert-2", options);
+  export_graphs(folder / "graphs");
 }

@@ -40,8 +40,17 @@ namespace node {
 enum { input = 1, output = 2, name = 3, op_type = 4, attribute = 5, doc_string = 6, domain = 7, metadata_props = 9 };
 }
 namespace attribute {
-enum { name = 1, f = 2, i = 3, s = 4, t = 5, floats = 7, ints = 8, strings = 9, doc_string = 13, type = 20 };
-enum { is_float = 1, is_int = 2, is_string = 3, is_tensor = 4, is_floats = 6, is_ints = 7, is_strings = 8 };  // type
+enum { name = 1, f = 2, i = 3, s = 4, t = 5, g = 6, floats = 7, ints = 8, strings = 9, doc_string = 13, type = 20 };
+enum {
+  is_float = 1,
+  is_int = 2,
+  is_string = 3,
+  is_tensor = 4,
+  is_graph = 5,
+  is_floats = 6,
+  is_ints = 7,
+  is_strings = 8
+};  // type
 }  // namespace attribute
 namespace tensor {
 enum {
@@ -58,7 +67,7 @@ enum {
   data_location = 14,
   metadata_props = 16
 };
-enum { is_float = 1, is_int64 = 7 };  // values of data_type
+enum { is_float = 1, is_int64 = 7, is_double = 11 };  // values of data_type
 }  // namespace tensor
 namespace value_info {
 enum { name = 1, type = 2 };
