@@ -14,6 +14,7 @@
 #include "autograd/error.hpp"
 #include "autograd/version.hpp"
 #include "command_line.hpp"
+#include "convert/graphs.hpp"
 #include "nn/graph/graph_file.hpp"
 #include "nn/infer/evaluate.hpp"
 #include "nn/io/save_load.hpp"
@@ -37,7 +38,8 @@ struct Options {
 
 Format format_of(const std::string& name) {
   if (const auto format = nn::io::format_named(name)) return *format;
-  throw autograd::ValueError("no format is called " + name + "; there are " + nn::io::format_names());
+  throw autograd::ValueError("no format is called " + name + "; there are " + nn::io::format_names() +
+                             ", and of graphs " + graph_forms());
 }
 
 /// The one asked for, or that of the name of the file, where it tells.
@@ -235,7 +237,26 @@ int check(const Options& options, Network expected, Format to) {
   return 0;
 }
 
+/// The graph of a model, in one of the forms that graphs have.
+int convert_to_graph(const Options& options) {
+  if (options.sample_rate != 0 || options.burn_in || options.zero_state || !options.order.empty() ||
+      !options.nonlinearity.empty() || options.dtype != "auto")
+    throw autograd::ValueError(
+        "of a graph only --from, --metadata, --self-test and --check are options; convert the "
+        "model to native first, with the others");
+  if (options.from != "auto") format_of(options.from);
+  const auto suffix = nn::io::format_by_suffix(options.out);
+  return convert_graph({.in = options.in,
+                        .out = options.out,
+                        .from = options.from,
+                        .to = options.to.empty() && suffix ? name(*suffix) : options.to,
+                        .metadata = notes_of(options),
+                        .self_test = options.self_test,
+                        .check = options.check});
+}
+
 int convert(const Options& options) {
+  if (is_graph_form(options.to) || nn::io::is_graph_file(options.in)) return convert_to_graph(options);
   const Format to = format_to_write(options), from = format_to_read(options, options.in);
   Network network = nn::io::load(options.in, load_options(options, from));
   print(network, from);
@@ -252,11 +273,15 @@ int convert(const Options& options) {
 
 int run(int argc, char** argv) {
   Options options;
-  CLI::App app("Converts recurrent models between " + nn::io::format_names() + ".", "convert");
+  CLI::App app("Converts recurrent models between " + nn::io::format_names() + ", and writes what they compute as " +
+                   graph_forms() + ".",
+               "convert");
   app.set_version_flag("--version", autograd::build_description());
   app.add_option("in", options.in, "the file to read");
   app.add_option("out", options.out, "the file to write");
-  app.add_option("--to", options.to, "its format; by default that of the suffix .nam, .onnx, .aidax or .safetensors");
+  app.add_option("--to", options.to,
+                 "its format, or graph, c, packed or onnx-step; by default that of the suffix .nam, .onnx, .aidax or "
+                 ".safetensors");
   app.add_option("--from", options.from, "the format of the file to read")->capture_default_str();
   app.add_option("--dtype", options.dtype,
                  "round the numbers to float32, or keep them float64; auto: what the file says, or its numbers show")

@@ -1,5 +1,6 @@
 #include "autograd/graph/matching.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <unordered_set>
@@ -20,12 +21,20 @@ struct Formulas<T>::Binding {
 template <class T>
 Formulas<T>::Formulas(const Graph<T>& graph, const std::vector<bool>& is_constant)
     : graph_(graph), of_(graph.values.size()) {
+  // No function is as deep as a chain of so many steps, and formulas are walked through by recursion.
+  constexpr std::size_t deepest = 64;
+  std::vector<std::size_t> depth(graph.values.size());
   for (std::size_t id = 0; id < of_.size(); ++id) of_[id] = Equation::operand(id);
   for (const auto& step : graph.steps) {
     const Id result = step.outputs[0];
     if (!step.op->elementwise || is_constant[result]) continue;
     std::vector<Equation> operands;
-    for (const Id id : step.inputs) operands.push_back(of_[id]);
+    for (const Id id : step.inputs) {
+      operands.push_back(of_[id]);
+      depth[result] = std::max(depth[result], depth[id] + 1);
+    }
+    if (depth[result] > deepest) depth[result] = 0;
+    if (depth[result] == 0) continue;
     of_[result] = step.op->formula(step.rule.get(), operands);
   }
   for (std::size_t id = 0; id < of_.size(); ++id) value_of_.try_emplace(of_[id].identity(), static_cast<Id>(id));

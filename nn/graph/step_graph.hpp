@@ -110,6 +110,10 @@ concept Applied = requires(M& module, Variable<T> x) {
 template <class M, class T>
 inline constexpr bool carries = is_recurrent<M> || is_layers<M> || HoldsLayers<M> || Cell<M, T> || SteppedModel<M, T>;
 
+/// What step_graph() takes.
+template <class M, class T>
+concept Steppable = carries<M, T> || is_sequential<M> || is_dropout<M> || is_embedding<M> || Applied<M, T>;
+
 /// How many features a module reads, 0 where it does not say.
 template <class M>
 std::size_t input_size_of(const M& module) {

@@ -221,6 +221,12 @@ Graph<T> unpacked(std::span<const std::byte> bytes) {
     const bool batched = from.template number<std::uint8_t>() != 0;
     return typename Graph<T>::Value{Shape(extents.begin(), extents.end()), batched, from.text()};
   });
+  std::size_t elements_of_all = 0;
+  for (const auto& value : graph.values)
+    elements_of_all = autograd::extent_sum("packed graph", elements_of_all, value.shape.elements());
+  if (elements_of_all > (std::size_t(1) << 22) + 4 * bytes.size())
+    Reader::refuse("its values have " + std::to_string(elements_of_all) + " elements, more than a graph of " +
+                   std::to_string(bytes.size()) + " bytes may have");
   graph.inputs = ports();
   graph.states = from.list([&] { return typename Graph<T>::State{from.text(), id(), id(), elements()}; });
   graph.parameters = tensors();

@@ -18,8 +18,8 @@ namespace nn::infer {
 template <class T>
 std::vector<std::byte> packed(const autograd::Graph<T>& graph);
 
-/// Throws FormatError for bytes that are not a packed graph of T, and for one that was changed; ValueError or
-/// ShapeError for a graph that can not run.
+/// Throws FormatError for bytes that are not a packed graph of T, for one that was changed, and for values of more than
+/// 2^22 elements and four for each byte; ValueError or ShapeError for a graph that can not run.
 template <class T>
 autograd::Graph<T> unpacked(std::span<const std::byte> bytes);
 

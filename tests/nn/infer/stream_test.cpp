@@ -1,11 +1,10 @@
 // The streaming runtime: PyTorch's numbers, one step at a time, without an allocation.
-#include "nn/infer/evaluate.hpp"
-
 #include <cmath>
 
 #include "allocations.hpp"
 #include "autograd/error.hpp"
 #include "catch.hpp"
+#include "nn/infer/evaluate.hpp"
 #include "nn/io/module_weights.hpp"
 #include "nn/io/networks.hpp"
 #include "nn/linear.hpp"

@@ -14,7 +14,10 @@
 #include "models.hpp"
 #include "networks.hpp"
 #include "nn/audit/input_gated_cell.hpp"
+#include "nn/graph/graph_file.hpp"
+#include "nn/graph/step_graph.hpp"
 #include "nn/infer/evaluate.hpp"
+#include "nn/infer/packed.hpp"
 #include "nn/io/formats/table.hpp"
 #include "nn/io/save_load.hpp"
 #include "nn/nn.hpp"
@@ -140,6 +143,7 @@ struct Entry {
   std::function<void(Format, const std::filesystem::path&)> save_tested;
   std::function<Network()> network;
   std::function<bool(Format, const std::filesystem::path&)> comes_back;
+  std::function<std::optional<autograd::Graph<double>>()> graph;  ///< none of what is no model of steps by its type
 };
 
 nn::Generator generator(5);
@@ -169,6 +173,13 @@ void add(const std::string& name, std::size_t features, std::vector<std::string>
                            other, [](const std::string&, auto& p) { p.update([](auto& values) { values.fill(0); }); });
                        load(other, path, {.format = format});
                        return saved::bits(other) == saved::bits(*module);
+                     },
+                     [=]() -> std::optional<autograd::Graph<double>> {
+                       M copy = *module;
+                       if constexpr (nn::detail::Steppable<M, double>)
+                         return nn::step_graph<double>(copy, {.input_size = features});
+                       else
+                         return {};
                      }});
 }
 
@@ -479,6 +490,38 @@ TEST_CASE("every module as a Stream answers as the tape does, or is refused by n
     }
   }
   CHECK(streamed > 30);
+}
+
+TEST_CASE("every module as a graph, in every form that graphs have, answers as the tape does, or is refused by name") {
+  const Folder folder;
+  const auto path = folder.path / "graph";
+  int ran = 0;
+  for (const Entry& entry : all_entries()) {
+    INFO(entry.name);
+    const Tensor input = question(entry.features);
+    std::optional<autograd::Graph<double>> graph;
+    try {
+      graph = entry.graph();
+    } catch (const ValueError& error) {
+      INFO(error.what());
+      CHECK(names_one_of(error.what(), {"bidirectional", "in reverse", "carries a state from step to step"}));
+      continue;
+    }
+    if (!graph) continue;
+    const Tensor expected = entry.tape(input);
+    const auto differs = [&](const autograd::Graph<double>& form) {
+      nn::infer::Stream<double> stream(form);
+      Tensor output = zero_tensor({input.shape[0], stream.output_size()});
+      stream.run(input.values.data(), output.values.data(), input.shape[0]);
+      return largest_difference(output, expected);
+    };
+    CHECK(differs(*graph) < 1e-12);
+    save_graph(*graph, path);
+    CHECK(differs(load_graph<double>(path)) < 1e-12);
+    CHECK(differs(nn::infer::unpacked<double>(nn::infer::packed(*graph))) < 1e-12);
+    ++ran;
+  }
+  CHECK(ran > 100);
 }
 
 TEST_CASE("the table of modules is that of the library's headers") {
