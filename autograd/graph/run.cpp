@@ -6,6 +6,7 @@
 #include <set>
 
 #include "autograd/error.hpp"
+#include "autograd/graph/fold.hpp"
 #include "autograd/graph/matching.hpp"
 #include "autograd/kernels/row_products.hpp"
 
@@ -128,8 +129,9 @@ class Planner {
   Planner(const Graph<T>& graph, const std::vector<CompiledFunction<T>>& functions)
       : graph_(graph),
         shapes_(std::make_shared<std::vector<Shape>>()),
-        constant_(graph.values.size()),
-        data_(graph.values.size()),
+        folded_(fold_constants(graph)),
+        constant_(folded_.is_constant),
+        data_(folded_.data),
         maker_(graph.values.size(), none),
         uses_(graph.values.size()),
         needed_(graph.values.size()),
@@ -140,7 +142,6 @@ class Planner {
   }
 
   void plan(auto& plan) {
-    fold_constants();
     count_uses();
     choose();
     find_places();
@@ -167,32 +168,9 @@ class Planner {
 
   std::size_t size(Id id) const { return graph_.shape(id).elements(); }
 
-  // What does not change is computed now.
-
-  void fold_constants() {
-    for (const auto* const tensors : {&graph_.parameters, &graph_.constants})
-      for (const auto& tensor : *tensors) set_constant(tensor.value, tensor.data);
-    for (std::size_t k = 0; k < graph_.steps.size(); ++k) {
-      const auto& step = graph_.steps[k];
-      for (const Id id : step.outputs) maker_[id] = k;
-      if (!std::all_of(step.inputs.begin(), step.inputs.end(), [&](Id id) { return constant_[id]; })) continue;
-      std::vector<Operand<const T>> inputs;
-      std::vector<Operand<T>> outputs;
-      for (const Id id : step.inputs) inputs.push_back({data_[id].data(), &(*shapes_)[id]});
-      for (const Id id : step.outputs) {
-        set_constant(id, std::vector<T>(size(id)));
-        outputs.push_back({data_[id].data(), &(*shapes_)[id]});
-      }
-      step.op->forward(step.rule.get(), {inputs, outputs});
-    }
-  }
-  void set_constant(Id id, const std::vector<T>& values) {
-    constant_[id] = true;
-    data_[id] = values;
-    data_[id].resize(padded(values.size()));  // an array without elements has memory, too
-  }
-
   void count_uses() {
+    for (std::size_t k = 0; k < graph_.steps.size(); ++k)
+      for (const Id id : graph_.steps[k].outputs) maker_[id] = k;
     for (std::size_t k = 0; k < graph_.steps.size(); ++k)
       if (!constant_[graph_.steps[k].outputs[0]])
         for (const Id id : graph_.steps[k].inputs) uses_[id].push_back(k);
@@ -291,28 +269,9 @@ class Planner {
 
   void find_aliases() {
     for (const auto& step : graph_.steps) {
-      const std::string_view name = step.op->name();
-      if (constant_[step.outputs[0]] || step.outputs.empty()) continue;
-      const Id source = step.inputs[0];
-      const auto attribute = [&](const char* wanted) {
-        for (const GraphAttribute& each : step.attributes)
-          if (each.name == wanted) return std::get<Index>(each.value);
-        return Index(0);
-      };
-      if (name == "reshape" || name == "detach") {
-        place_[step.outputs[0]] = {source, 0};
-      } else if (name == "slice" || name == "select" || name == "split" || name == "unbind") {
-        const auto axis = static_cast<std::size_t>(attribute("axis"));
-        const Shape& shape = graph_.shape(source);
-        if (shape.elements(0, axis) != 1 || (name == "slice" && attribute("step") != 1)) continue;
-        const std::size_t inner = shape.elements(axis + 1, shape.rank());
-        const auto start = static_cast<std::size_t>(attribute(name == "select" ? "index" : "start"));
-        std::size_t offset = start * inner;
-        for (const Id id : step.outputs) {
-          place_[id] = {source, offset};
-          offset += size(id);
-        }
-      }
+      if (constant_[step.outputs[0]]) continue;
+      const auto aliases = aliases_of(graph_, step);
+      for (std::size_t k = 0; k < aliases.size(); ++k) place_[step.outputs[k]] = {aliases[k].source, aliases[k].offset};
     }
   }
 
@@ -365,7 +324,7 @@ class Planner {
     for (const auto& port : graph_.inputs) store(port.value);
     for (const auto& state : graph_.states) store(state.input);
     for (std::size_t id = 0; id < graph_.values.size(); ++id)
-      if (constant_[id] || needed_[id]) store(static_cast<Id>(id));
+      if (needed_[id]) store(static_cast<Id>(id));
     for (const Chosen& chosen : chosen_)
       for (const Id id : chosen.writes) store(id);
     const std::size_t scratch = total;  // of results that nobody reads, and zeros to start from
@@ -378,8 +337,7 @@ class Planner {
       return plan.memory.data() + at[source] + offset;
     };
     for (std::size_t id = 0; id < graph_.values.size(); ++id)
-      if (constant_[id] && stored[id])
-        std::copy_n(data_[id].data(), size(static_cast<Id>(id)), plan.memory.data() + at[id]);
+      if (constant_[id] && stored[id]) std::copy_n(data_[id], size(static_cast<Id>(id)), plan.memory.data() + at[id]);
 
     for (const Chosen& chosen : chosen_) {
       const auto& step = graph_.steps[chosen.step];
@@ -399,7 +357,7 @@ class Planner {
           const T* start = plan.memory.data() + zeros;
           for (const std::size_t at_step : chosen.products) {
             const auto& linear = graph_.steps[at_step];
-            factors.push_back({size(linear.inputs[0]), data_[linear.inputs[1]].data()});
+            factors.push_back({size(linear.inputs[0]), data_[linear.inputs[1]]});
             rows.push_back(pointer(linear.inputs[0]));
             if (at_step == chosen.products.back() && linear.inputs.size() == 3) start = pointer(linear.inputs[2]);
           }
@@ -464,8 +422,9 @@ class Planner {
   const Graph<T>& graph_;
   std::vector<const CompiledFunction<T>*> functions_;
   std::shared_ptr<std::vector<Shape>> shapes_;
-  std::vector<bool> constant_;
-  std::vector<std::vector<T>> data_;            ///< of constants
+  const Folded<T> folded_;
+  const std::vector<bool>& constant_;
+  const std::vector<const T*>& data_;           ///< of constants
   std::vector<std::size_t> maker_;              ///< the step that computes a value
   std::vector<std::vector<std::size_t>> uses_;  ///< the steps that read it
   std::set<Id> kept_;                           ///< outputs and next states

@@ -173,7 +173,7 @@ class Recorded {
 }  // namespace
 
 template <class T>
-Graph<T> network_graph(const Network& network) {
+Graph<T> network_graph(const Network& network, bool any_batch) {
   if (const auto found = io::faults(network); !found.empty()) throw ValueError("infer: " + io::joined(found));
   for (const Layer& layer : network.layers)
     if (layer.directions.size() != 1)
@@ -183,10 +183,10 @@ Graph<T> network_graph(const Network& network) {
   return detail::graph_of_step<T>(
       network.input_size(),
       [&](detail::StepRecorder<T>& recorder, Variable<T> x) { return recorded.output(recorder, x); },
-      [&](Tape<T>& tape, GraphEnds<T>& ends) { recorded.name(tape, ends); });
+      [&](Tape<T>& tape, GraphEnds<T>& ends) { recorded.name(tape, ends); }, any_batch);
 }
 
-template Graph<float> network_graph(const Network&);
-template Graph<double> network_graph(const Network&);
+template Graph<float> network_graph(const Network&, bool);
+template Graph<double> network_graph(const Network&, bool);
 
 }  // namespace nn

@@ -11,6 +11,6 @@ namespace nn {
 /// in the order of the layers. Numbers are rounded to T. Throws ValueError for a bidirectional network, and for one
 /// that has faults().
 template <class T>
-autograd::Graph<T> network_graph(const io::Network& network);
+autograd::Graph<T> network_graph(const io::Network& network, bool any_batch = true);
 
 }  // namespace nn

@@ -282,8 +282,9 @@ void make_distinct(std::vector<autograd::CompiledFunction<T>>& functions) {
 }
 
 /// record(recorder, x) is the output; name(tape, ends) gives the parameters names.
+/// Without `any_batch` the graph is one for a single sequence.
 template <class T, class Record, class Name>
-Graph<T> graph_of_step(std::size_t input_size, Record record, Name name) {
+Graph<T> graph_of_step(std::size_t input_size, Record record, Name name, bool any_batch = true) {
   if (input_size == 0)
     throw autograd::ValueError("step_graph: how many features the model reads is not known; say it: {.input_size = 2}");
   std::vector<autograd::CompiledFunction<T>> functions;
@@ -303,7 +304,7 @@ Graph<T> graph_of_step(std::size_t input_size, Record record, Name name) {
   };
   Graph<T> graph = recorded(1);
   try {
-    mark_batch(graph, recorded(2));
+    if (any_batch) mark_batch(graph, recorded(2));
   } catch (const autograd::Error&) {
     // It is a graph for one sequence.
   }

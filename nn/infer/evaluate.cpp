@@ -45,7 +45,7 @@ Evaluation<T>::Evaluation(const Network& network, const Tensor& input, bool gain
   const std::size_t steps = input.shape[0];
   Network row;
   const auto finish_row = [&] {
-    if (!row.layers.empty()) stream_.emplace(network_graph<T>(row));
+    if (!row.layers.empty()) stream_.emplace(network_graph<T>(row, false));
     row.layers.clear();
   };
   for (const Layer& layer : network.layers) {
@@ -58,7 +58,7 @@ Evaluation<T>::Evaluation(const Network& network, const Tensor& input, bool gain
     for (at_ = 0; at_ < steps; ++at_) std::copy_n(advance(), layer.input_size, read.data() + at_ * layer.input_size);
     stream_.reset();
     for (std::size_t direction = 0; direction < 2; ++direction) {
-      Stream<T> stream(network_graph<T>(alone(layer, direction)));
+      Stream<T> stream(network_graph<T>(alone(layer, direction), false));
       for (std::size_t k = 0; k < steps; ++k) {
         const std::size_t t = direction == 0 ? k : steps - 1 - k;
         stream.step(read.data() + t * layer.input_size,

@@ -6,7 +6,7 @@
 namespace nn::infer {
 
 template <class T>
-Stream<T>::Stream(const io::Network& network) : Stream(network_graph<T>(network)) {}
+Stream<T>::Stream(const io::Network& network) : Stream(network_graph<T>(network, false)) {}
 
 template Stream<float>::Stream(const io::Network&);
 template Stream<double>::Stream(const io::Network&);
