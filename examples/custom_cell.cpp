@@ -1,13 +1,20 @@
-// A recurrent cell of one's own: the minimal gated unit (Zhou, Wu, Zhang and Zhou 2016), checked and trained.
+// A recurrent cell of one's own: the minimal gated unit (Zhou, Wu, Zhang and Zhou 2016), checked and trained, then
+// streamed, and saved as files that run.
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <sstream>
 
 #include "autograd/autograd.hpp"
 #include "autograd/version.hpp"
 #include "command_line.hpp"
 #include "nn/audit/audit.hpp"
+#include "nn/graph/c_source.hpp"
+#include "nn/graph/graph_file.hpp"
+#include "nn/graph/graph_onnx.hpp"
+#include "nn/graph/step_graph.hpp"
+#include "nn/infer/stream.hpp"
 #include "nn/nn.hpp"
 #include "program.hpp"
 
@@ -60,7 +67,7 @@ dx[t]       = dzf[t] @ W_f_weight + dzg[t] @ W_g_weight
 
 namespace {
 
-/// The whole model: the cell over a sequence, and a linear readout of its last state.
+/// The whole model: the cell over a sequence, and a linear readout of its last state; or of every state, step by step.
 template <class T>
 struct Model {
   nn::Recurrent<MinimalGatedUnit<T>> recurrent;
@@ -69,6 +76,17 @@ struct Model {
   Model(std::size_t hidden, nn::Generator& generator)
       : recurrent(MinimalGatedUnit<T>(2, hidden, generator)), head(hidden, 1, generator) {}
   nn::Variable<T> operator()(nn::Variable<T> x) { return head(recurrent(x).state); }
+
+  struct Step {
+    nn::Variable<T> output, state;
+  };
+  Step step(nn::Variable<T> x, nn::Variable<T> h) {
+    const auto next = recurrent.cell(x, h);
+    return {head(next), next};
+  }
+  nn::Variable<T> zero_state(nn::Tape<T>& tape, std::size_t batch) const {
+    return recurrent.cell.zero_state(tape, batch);
+  }
 
   static void visit(auto& self, auto&& visitor) {
     visitor("recurrent", self.recurrent);
@@ -93,6 +111,35 @@ struct Batch {
   }
 };
 
+/// The largest difference between what the model says of each sequence at its end, and what a stream says.
+double difference(Model<double>& model, nn::infer::Stream<double> stream, const Batch& batch) {
+  autograd::Tape<double> tape;
+  const auto answers = model(tape.constant(batch.x)).copy();
+  double largest = 0;
+  for (std::size_t b = 0; b < answers.shape(0); ++b) {
+    double y = 0;
+    stream.reset();
+    for (std::size_t t = 0; t < batch.x.shape(0); ++t) stream.step(&batch.x(t, b, 0), &y);
+    largest = std::max(largest, std::abs(y - answers(b, 0)));
+  }
+  return largest;
+}
+
+/// From the text of the cell: a stream, a file that runs where the C++ type is unknown, C, and ONNX.
+bool save(Model<double>& model, const std::filesystem::path& folder, const Batch& batch) {
+  const auto graph = nn::step_graph<double>(model, {.input_size = 2});
+  std::filesystem::create_directories(folder);
+  nn::io::save_graph(graph, folder / "minimal_gated.json");
+  nn::io::save_c(graph, folder / "minimal_gated.h");
+  nn::io::save_onnx(graph, folder / "minimal_gated.onnx");
+  const auto again = nn::io::load_graph<double>(folder / "minimal_gated.json");
+  const bool same = difference(model, nn::infer::Stream<double>(graph), batch) < 1e-12 &&
+                    difference(model, nn::infer::Stream<double>(again), batch) < 1e-12;
+  fmt::print("streamed step by step, and from minimal_gated.json, its answers are {}; in C and ONNX: {}\n",
+             same ? "the same" : "OTHERS", "minimal_gated.h, minimal_gated.onnx");
+  return same;
+}
+
 int run(int argc, char** argv) {
   CLI::App app{"Trains a minimal gated unit, a cell written in this program, on the adding problem."};
   app.set_version_flag("--version", autograd::build_description());
@@ -101,15 +148,22 @@ int run(int argc, char** argv) {
   app.add_option("--updates", updates, "training steps")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--steps", steps, "length of the sequences")->check(CLI::Range(2, 1000))->capture_default_str();
   app.add_option("--hidden", hidden, "width of the state")->check(CLI::PositiveNumber)->capture_default_str();
-  bool print_tape = false;
+  bool print_tape = false, print_graph = false;
+  std::string out = ".";
+  app.add_option("--out", out, "the folder for the trained model")->capture_default_str();
   app.add_option("--seed", seed, "of weights and data")->check(whole_number)->capture_default_str();
   app.add_flag("--print-tape", print_tape, "print what one step of the cell records, and stop");
+  app.add_flag("--print-graph", print_graph, "print one step of the model as a graph, and stop");
   if (const auto status = parse(app, argc, argv)) return *status;
 
   nn::Generator generator(seed);
   Model<double> model(hidden, generator);
   autograd::Tape<double> tape;
 
+  if (print_graph) {
+    fmt::print("{}", nn::step_graph<double>(model, {.input_size = 2}).print());
+    return 0;
+  }
   if (print_tape) {
     const auto x = named("x", tape.constant(nn::normal<double>({3, 2}, 0, 1, generator)));
     const auto h = named("h'", tape.constant(nn::normal<double>({3, hidden}, 0, 1, generator)));
@@ -155,7 +209,7 @@ int run(int argc, char** argv) {
   }
   fmt::print("{} parameters; the error fell from {:.4f} to {:.4f} (guessing the mean: 0.1667)\n",
              nn::parameter_count(model), first, recent);
-  return recent < first ? 0 : 1;
+  return save(model, out, Batch(steps, 32, generator)) && recent < first ? 0 : 1;
 }
 
 }  // namespace
